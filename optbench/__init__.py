@@ -1,0 +1,89 @@
+"""Compare optimizers in JAX: run benchmarks, plot trajectories, reproduce convergence bounds."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from optbench.bound import Bound as Bound
+    from optbench.bound import Theorem as Theorem
+    from optbench.checks import check_bound as check_bound
+    from optbench.checks import check_optimizer as check_optimizer
+    from optbench.checks import check_problem as check_problem
+    from optbench.compare import compare as compare
+    from optbench.errors import OptbenchError as OptbenchError
+    from optbench.figures import plot as plot
+    from optbench.optimizer import Method as Method
+    from optbench.optimizer import Optimizer as Optimizer
+    from optbench.optimizer import Step as Step
+    from optbench.optimizer import from_optax as from_optax
+    from optbench.oracle import Calls as Calls
+    from optbench.oracle import Evaluation as Evaluation
+    from optbench.oracle import Oracle as Oracle
+    from optbench.oracle import Prices as Prices
+    from optbench.problem import Constants as Constants
+    from optbench.problem import Problem as Problem
+    from optbench.problem import standard_normal as standard_normal
+    from optbench.problem import start_near as start_near
+    from optbench.results import Results as Results
+    from optbench.run import run as run
+    from optbench.study import Study as Study
+    from optbench.study import run_study as run_study
+    from optbench.trajectory import Status as Status
+    from optbench.trajectory import Trajectory as Trajectory
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Bound": "bound",
+    "Calls": "oracle",
+    "Constants": "problem",
+    "Evaluation": "oracle",
+    "Method": "optimizer",
+    "Optimizer": "optimizer",
+    "OptbenchError": "errors",
+    "Oracle": "oracle",
+    "Prices": "oracle",
+    "Problem": "problem",
+    "Results": "results",
+    "Status": "trajectory",
+    "Step": "optimizer",
+    "Study": "study",
+    "Theorem": "bound",
+    "Trajectory": "trajectory",
+    "check_bound": "checks",
+    "check_optimizer": "checks",
+    "check_problem": "checks",
+    "compare": "compare",
+    "from_optax": "optimizer",
+    "plot": "figures",
+    "run": "run",
+    "run_study": "study",
+    "standard_normal": "problem",
+    "start_near": "problem",
+}
+
+__all__ = sorted(_HOMES)
+
+
+class _Package(ModuleType):
+    """`optbench.run` is the function, also once its module of the same name is imported."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _HOMES and isinstance(value, ModuleType):
+            value = getattr(value, name)
+        super().__setattr__(name, value)
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in _HOMES:
+            raise AttributeError(f"module 'optbench' has no attribute {name!r}")
+        return getattr(importlib.import_module(f"optbench.{_HOMES[name]}"), name)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*vars(self), *_HOMES})
+
+
+sys.modules[__name__].__class__ = _Package

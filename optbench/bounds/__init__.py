@@ -1,0 +1,1 @@
+"""The theorems: one function per theorem, one file per method."""

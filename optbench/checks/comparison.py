@@ -1,0 +1,155 @@
+"""A bound next to a run, step by step, with what rounding allows."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from optbench.bound import EPS, Direction, InstanceKind
+
+COMPARABLE = 100.0  # compared while the bound is this many times its rounding error
+IDENTITY = 1e-10  # relative error granted to an identity
+
+
+class Verdict(enum.StrEnum):
+    """What a comparison of a bound with a run says."""
+
+    HOLDS = "holds"
+    CROSSED = "crossed"  # beyond rounding
+    NOT_ATTAINED = "not attained"  # said to be tight, and no worst instance comes within 0.1 %
+    NOT_COMPARED = "not compared"  # its rounding error hides the bound from the first step on
+
+
+@dataclasses.dataclass(frozen=True)
+class Crossing:
+    """A step at which the run is on the wrong side of the bound."""
+
+    k: int
+    observed: float
+    bound: float
+
+    def to_json(self) -> dict[str, Any]:
+        """The crossing as plain Python."""
+        return {"k": self.k, "observed": finite(self.observed), "bound": self.bound}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Comparison:
+    """One bound next to one run.
+
+    Attributes:
+        instance: name of the problem.
+        kind: why it is compared; "given" is somebody's own.
+        seed: which of its starts.
+        setting: the theorem's parameter -> its value.
+        optimizer: label of the method that was run.
+        direction: which side the bound is on.
+        k: [T] steps.
+        observed: [T] the theorem's quantity on the run; NaN after the run's end.
+        bound: [T] the bound.
+        rounding: [T] absolute rounding error of what is observed.
+        roundings: [T] how many roundings x_k has gathered.
+    """
+
+    instance: str
+    kind: InstanceKind
+    seed: int
+    setting: Mapping[str, float]
+    optimizer: str
+    direction: Direction
+    k: np.ndarray
+    observed: np.ndarray
+    bound: np.ndarray
+    rounding: np.ndarray
+    roundings: np.ndarray
+
+    @property
+    def num_compared(self) -> int:
+        """The comparison ends at the first step whose bound is lost in rounding."""
+        lost = (self.bound <= COMPARABLE * self.rounding) & np.isfinite(self.observed)
+        return int(lost.argmax()) if lost.any() else len(self.k)
+
+    @property
+    def last_k(self) -> int | None:
+        """The last step compared."""
+        return int(self.k[self.num_compared - 1]) if self.num_compared else None
+
+    @property
+    def ratios(self) -> np.ndarray:
+        """[T] observed / bound; NaN where they are not compared."""
+        compared = np.arange(len(self.k)) < self.num_compared
+        return np.divide(self.observed, self.bound, np.full(len(self.k), np.nan), where=compared)
+
+    @property
+    def ratio(self) -> float | None:
+        """Observed / bound where the run is nearest to crossing the bound, or farthest beyond."""
+        return None if self._nearest is None else float(self.ratios[self._nearest])
+
+    @property
+    def ratio_k(self) -> int | None:
+        """The step at which `ratio` is observed."""
+        return None if self._nearest is None else int(self.k[self._nearest])
+
+    @property
+    def _nearest(self) -> int | None:
+        over = self.beyond(self.ratios, 1.0)
+        return None if np.isnan(over).all() else int(np.nanargmax(over))
+
+    def beyond(self, observed: Any, bound: Any) -> Any:
+        """How far an observation is on the wrong side of the bound; negative within it."""
+        over = observed - bound
+        return {"upper": over, "lower": -over, "identity": np.abs(over)}[self.direction]
+
+    def crossings(self, factor: float = 1.0) -> np.ndarray:
+        """[T] where the run is beyond the bound, its constant multiplied by a factor.
+
+        A run that has ended early, diverged or not finite, is beyond any bound.
+        """
+        bound = self.bound * (1 / factor if self.direction == "lower" else factor)
+        relative = 8 * EPS * np.maximum(self.k, self.roundings)
+        if self.direction == "identity":
+            relative = np.maximum(relative, IDENTITY)
+        within = self.beyond(self.observed, bound) <= self.rounding + relative * bound
+        wrong = ~(within & np.isfinite(self.observed))
+        return wrong & (np.arange(len(self.k)) < self.num_compared)
+
+    @property
+    def crossing(self) -> Crossing | None:
+        """The first step at which the bound is crossed."""
+        crossed = np.flatnonzero(self.crossings())
+        if not len(crossed):
+            return None
+        at = crossed[0]
+        return Crossing(int(self.k[at]), float(self.observed[at]), float(self.bound[at]))
+
+    @property
+    def verdict(self) -> Verdict:
+        """What it says of the bound."""
+        if self.num_compared == 0:
+            return Verdict.NOT_COMPARED
+        return Verdict.CROSSED if self.crossings().any() else Verdict.HOLDS
+
+    def to_json(self) -> dict[str, Any]:
+        """The comparison as plain Python, without the curves."""
+        return {
+            "instance": self.instance,
+            "kind": self.kind,
+            "seed": self.seed,
+            "setting": dict(self.setting),
+            "optimizer": self.optimizer,
+            "verdict": str(self.verdict),
+            "ratio": finite(self.ratio),
+            "ratio_k": self.ratio_k,
+            "first_k": int(self.k[0]),
+            "last_k": self.last_k,
+            "crossing": self.crossing and self.crossing.to_json(),
+        }
+
+
+def finite(value: float | None) -> float | None:
+    """A number that JSON can hold: None for what is not finite."""
+    return value if value is not None and np.isfinite(value) else None

@@ -1,0 +1,162 @@
+"""Laws of what a problem's passport claims: its minimum and its constants."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import scipy.optimize
+
+from optbench.checks.probes import DENSE, EPS, SLACK, Evidence
+from optbench.checks.record import Check, at_most
+
+DESCENT_STEPS = 100
+
+
+def minimum(evidence: Evidence) -> list[Check]:
+    """f(x*) = f*, grad f(x*) = 0, a certificate where one is claimed, and nothing lies below."""
+    problem, best = evidence.problem, evidence.minimizer
+    if problem.minimum is None:
+        return []
+    provenance = f"f* is {problem.minimum_kind or 'of unstated provenance'}"
+    checks = [at_most("provenance", float(problem.minimum_kind is None), 0, provenance)]
+    if best is not None:
+        error = abs(best.value - problem.minimum)
+        allowed = SLACK * (best.value_noise + EPS * abs(problem.minimum))
+        checks.append(at_most("minimum", error, allowed, "|f(x*) - f*|, against its rounding"))
+        norm = float(np.linalg.norm(best.grad))
+        start_norm = float(np.linalg.norm(evidence.starts[0].grad))
+        allowed = SLACK * (best.grad_noise + EPS * start_norm)
+        checks.append(at_most("stationary", norm, allowed, "|grad f(x*)|, against its rounding"))
+        if problem.minimum_kind == "certified":
+            checks.append(_certified(evidence, norm))
+    return [*checks, _never_beaten(evidence)]
+
+
+def _certified(evidence: Evidence, grad_norm: float) -> Check:
+    mu = evidence.problem.constants.strong_convexity
+    if not mu:
+        return Check("certified", False, "a certificate needs a positive strong_convexity")
+    allowed = SLACK * EPS * abs(evidence.problem.known_minimum)
+    detail = "|grad f(x*)|^2 / (2 mu) bounds f(x*) - f*"
+    return at_most("certified", grad_norm**2 / (2 * mu), allowed, detail)
+
+
+def _never_beaten(evidence: Evidence) -> Check:
+    """No point seen, and none on a descent by L-BFGS, lies below the minimum."""
+
+    def value_and_grad(point: np.ndarray) -> tuple[float, np.ndarray]:
+        value, grad = evidence.probe.value_and_grad(point)
+        if np.isfinite(value) and np.all(np.isfinite(grad)):
+            seen.append(value)
+            return value, grad
+        return max(seen) + 1, np.zeros_like(point)  # the line search turns back
+
+    seen = [evidence.starts[1].value, *map(float, evidence.probe(evidence.cloud).value)]
+    scipy.optimize.minimize(
+        value_and_grad,
+        evidence.starts[1].point,
+        jac=True,
+        method="L-BFGS-B",
+        options={"maxiter": DESCENT_STEPS},
+    )
+    known = evidence.problem.known_minimum
+    best = evidence.minimizer
+    rounding = EPS * abs(known) + (best.value_noise if best is not None else EPS * abs(min(seen)))
+    detail = f"f* - the lowest of {len(seen)} values, a descent among them"
+    return at_most("never beaten", known - min(seen), SLACK * rounding, detail)
+
+
+class Pairs(NamedTuple):
+    """Q pairs (x, y) of points, and what f says of each.
+
+    Attributes:
+        moves: [Q, n] x - y.
+        distances: [Q] |x - y|.
+        changes: [Q, n] grad f(x) - grad f(y).
+        drops: [Q] how far f(x) lies below the tangent at y.
+        turns: [Q] |(H(x) - H(y)) v|, for a unit vector v.
+        rounding: [Q] error of a gradient difference over a distance.
+    """
+
+    moves: np.ndarray
+    distances: np.ndarray
+    changes: np.ndarray
+    drops: np.ndarray
+    turns: np.ndarray
+    rounding: np.ndarray
+
+
+def _pairs(evidence: Evidence) -> Pairs:
+    sites = [*evidence.starts, *([evidence.minimizer] if evidence.minimizer else [])]
+    points = np.concatenate([np.stack([site.point for site in sites]), evidence.cloud])
+    direction = evidence.rng.standard_normal(points.shape[1])
+    value, grad, product = evidence.probe(points, direction / np.linalg.norm(direction))
+    x, y = np.triu_indices(len(points), 1)
+    sizes = np.linalg.norm(points[x], axis=1) + np.linalg.norm(points[y], axis=1)
+    apart = np.linalg.norm(points[x] - points[y], axis=1) > 1e-6 * sizes
+    x, y, sizes = x[apart], y[apart], sizes[apart]
+    moves, changes = points[x] - points[y], grad[x] - grad[y]
+    distances = np.linalg.norm(moves, axis=1)
+    curvature = np.max(np.linalg.norm(changes, axis=1) / distances)
+    return Pairs(
+        moves,
+        distances,
+        changes,
+        value[y] + np.sum(grad[y] * moves, axis=1) - value[x],
+        np.linalg.norm(product[x] - product[y], axis=1),
+        SLACK * EPS * curvature * (1 + sizes / distances),
+    )
+
+
+def constants(evidence: Evidence) -> list[Check]:
+    """L, mu, M and convexity hold on random pairs and in the spectrum of the Hessian."""
+    claims = evidence.problem.constants
+    figures = claims.smoothness, claims.strong_convexity, claims.hessian_lipschitz
+    if not (claims.convex or claims.quadratic) and all(figure is None for figure in figures):
+        return []
+    pairs, checks = _pairs(evidence), []
+    if claims.smoothness is not None:
+        slopes = np.linalg.norm(pairs.changes, axis=1) / pairs.distances
+        excess = np.max(slopes - pairs.rounding) - claims.smoothness
+        checks.append(at_most("smoothness", excess, 0, "|g(x) - g(y)| / |x - y| - L over pairs"))
+    if claims.strong_convexity is not None:
+        inner = np.sum(pairs.changes * pairs.moves, axis=1) / pairs.distances**2
+        excess = claims.strong_convexity - np.min(inner + pairs.rounding)
+        detail = "mu - (g(x) - g(y)).(x - y) / |x - y|^2 over pairs"
+        checks.append(at_most("strong convexity", excess, 0, detail))
+    if claims.convex:
+        excess = np.max(pairs.drops - pairs.rounding * pairs.distances**2)
+        checks.append(at_most("convex", excess, 0, "tangent at y - f(x) over pairs"))
+    bound = 0.0 if claims.quadratic else claims.hessian_lipschitz
+    if bound is not None:
+        excess = np.max(pairs.turns / pairs.distances - pairs.rounding / pairs.distances) - bound
+        checks.append(at_most("hessian lipschitz", excess, 0, "|(H(x) - H(y)) v| / |x - y| - M"))
+    return [*checks, *_spectrum(evidence)]
+
+
+def _spectrum(evidence: Evidence) -> list[Check]:
+    """Eigenvalues of dense Hessians lie in [mu, L], and reach both ends where these are sharp."""
+    claims = evidence.problem.constants
+    smoothness, convexity = claims.smoothness, claims.strong_convexity
+    dim = evidence.starts[0].point.size
+    if dim > DENSE or (smoothness is None and convexity is None):
+        return []
+    sites = evidence.starts[0], evidence.minimizer or evidence.starts[1]
+    eigenvalues = np.stack([np.linalg.eigvalsh(evidence.probe.hessian(s.point)) for s in sites])
+    top, bottom = float(np.max(np.abs(eigenvalues))), float(np.min(eigenvalues))
+    excess = max(
+        top - smoothness if smoothness is not None else -np.inf,
+        convexity - bottom if convexity is not None else -np.inf,
+    )
+    allowed = SLACK * EPS * np.sqrt(dim) * top
+    detail = f"eigenvalues at two points reach from {bottom:.4g} to {top:.4g}"
+    checks = [at_most("spectrum", excess, allowed, detail)]
+    if claims.sharp:
+        gaps = [
+            abs(claimed - reached)
+            for claimed, reached in ((smoothness, top), (convexity, bottom))
+            if claimed is not None
+        ]
+        checks.append(at_most("sharp", max(gaps, default=np.inf), allowed, detail))
+    return checks

@@ -1,0 +1,243 @@
+"""The laws every deterministic optimizer is held to, run on one small least-squares problem."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.flatten_util import ravel_pytree
+
+from optbench import trees
+from optbench.checks.plain_loop import (
+    CENTER,
+    START,
+    Outcome,
+    Values,
+    counting,
+    make_loop,
+    make_problem,
+    objective,
+)
+from optbench.checks.record import Check, at_most
+from optbench.errors import OptbenchError
+from optbench.optimizer import Method, make_method
+from optbench.oracle import Calls, Oracle
+from optbench.problem import Params, Problem
+
+STEPS = 4  # of the laws that compare two runs
+TOLERANCE = 1e-9  # relative, float64: rounding, amplified over a few steps
+TOLERANCE_FLOAT32 = 1e-3
+DECREASE_STEPS = 200
+SHARP_BEND, SHARP_STEPS = 10.0, 6  # where calls are counted: line searches need several trials
+
+_SHIFT = np.array([2.0, -1.0, 3.0, 0.5, -2.5, 1.5])
+_NESTED = {"matrix": np.zeros((1, 2)), "rest": (np.zeros(()), [np.zeros(3)])}
+_LANE_SCALES = np.array([1.0, 0.95, 0.9])
+
+
+def check_optimizer(method: Method | Callable[..., Any]) -> tuple[Check, ...]:
+    """Hold one deterministic optimizer to the laws.
+
+    The problem is that of `make_problem`, with b = 1; b = 0 for the law on decrease, a quadratic
+    with L = 1 and kappa = 10; b = 10 where calls are counted. Weight decay is set to 0.
+
+    Args:
+        method: the method, or its factory; whatever has no default must be given.
+
+    Returns:
+        One check per law; a law that raises has failed, with what was raised.
+
+    Raises:
+        OptbenchError: a hyperparameter has neither a value nor a default.
+    """
+    subject = _Subject(method if isinstance(method, Method) else make_method(method))
+    for hyper in subject.method.hyperparameters():
+        if hyper.value is None:
+            raise OptbenchError(
+                f"optimizer {subject.method.label!r} needs a {hyper.name}",
+                f"write make_method({subject.method.name}, {hyper.name}=0.1)",
+            )
+    return tuple(_hold(name, law, subject) for name, law in _LAWS.items())
+
+
+def _hold(name: str, law: Callable[[_Subject], Check], subject: _Subject) -> Check:
+    try:
+        with jax.enable_x64(True):
+            return dataclasses.replace(law(subject), law=name)
+    except Exception as error:  # whatever a stranger's code raises is this law's failure
+        first_line = (str(error).strip().splitlines() or [""])[0]
+        return Check(name, False, f"{type(error).__name__}: {first_line}")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Subject:
+    """A method with the runs that several laws share."""
+
+    method: Method
+
+    @functools.cached_property
+    def values(self) -> dict[tuple[int, str], np.ndarray]:
+        """The hyperparameters, weight decay apart."""
+        return {
+            (h.depth, h.name): np.asarray(0.0 if h.name == "weight_decay" else h.value)
+            for h in self.method.hyperparameters()
+        }
+
+    @functools.cached_property
+    def compiled(self) -> Callable[..., Outcome]:
+        """(problem, params, values, num_steps) -> outcome, in one program."""
+        return jax.jit(make_loop(self.method, Oracle))
+
+    def run(self, problem: Problem, params: Params, num_steps: int = STEPS) -> Outcome:
+        """A compiled run at the declared hyperparameters."""
+        return self.compiled(problem, params, self.values, num_steps)
+
+    def run_eagerly(
+        self, params: Params, dtype: str = "float64", bend: float = 1.0, num_steps: int = STEPS
+    ) -> tuple[Outcome, collections.Counter[str]]:
+        """An operation-by-operation run, and the oracle calls it was seen to make."""
+        counts: collections.Counter[str] = collections.Counter()
+        problem, params, values = jax.tree.map(
+            jnp.asarray, trees.cast((make_problem(bend), params, self.values), dtype)
+        )
+        run = make_loop(self.method, counting(counts))
+        with jax.disable_jit():
+            return run(problem, params, values, num_steps), counts
+
+    @functools.cached_property
+    def eager(self) -> tuple[Outcome, collections.Counter[str]]:
+        """The eager run in float64 from the flat start."""
+        return self.run_eagerly(START)
+
+
+def _difference(one: Params, other: Params) -> float:
+    """The largest difference, relative to the largest number (or 1)."""
+    a, b = (trees.flat(jax.tree.map(np.asarray, tree)) for tree in (one, other))
+    return float(np.max(np.abs(a - b)) / max(1.0, np.max(np.abs(b))))
+
+
+def _agree(one: Outcome, other: Outcome, what: str) -> Check:
+    """Equal points to rounding, and equal calls."""
+    calls = np.asarray(one.calls).tolist(), np.asarray(other.calls).tolist()
+    if calls[0] != calls[1]:
+        return Check("", False, f"{what}: calls {calls[0]} and {calls[1]}")
+    return at_most("", _difference(one.params, other.params), TOLERANCE, what)
+
+
+def _stable(subject: _Subject) -> Check:
+    """Structure, shapes and dtypes of params and state, in both precisions."""
+    for dtype in ("float64", "float32"):
+        problem, params, values = trees.cast((make_problem(), START, subject.values), dtype)
+        trace = functools.partial(_trace, subject.method)
+        first, later, report = jax.eval_shape(trace, problem, params, values)
+        if _outline(first) != _outline(later):
+            return Check("", False, f"{dtype}: {_change(_outline(first), _outline(later))}")
+        if any(leaf.shape != () for leaf in jax.tree.leaves(report)):
+            return Check("", False, f"report returns something else than scalars: {report}")
+    return Check("", True, "structure, shapes and dtypes keep in float64 and float32")
+
+
+def _trace(method: Method, problem: Problem, params: Params, values: Values) -> Any:
+    """(Evaluation, state) at the start and after two steps, and what is reported then."""
+    optimizer, oracle = method.build(values), Oracle(problem, jax.random.key(0))
+    first = seen, state = oracle.value_and_grad(params), optimizer.init(params)
+    for _ in range(2):
+        step = optimizer.step(seen, state, oracle)
+        seen, state = step.evaluation, step.state
+        if seen is None:
+            seen = oracle.value_and_grad(step.params)
+    return first, (seen, state), {} if optimizer.report is None else optimizer.report(state)
+
+
+def _outline(tree: Any) -> dict[str, Any]:
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    return {
+        jax.tree_util.keystr(path): (leaf.shape, str(leaf.dtype), leaf.weak_type)
+        for path, leaf in leaves
+    }
+
+
+def _change(before: dict[str, Any], after: dict[str, Any]) -> str:
+    path = next(p for p in before | after if before.get(p) != after.get(p))
+    return f"{path} is {before.get(path)} at first, {after.get(path)} after a step"
+
+
+def _jit(subject: _Subject) -> Check:
+    compiled = subject.run(make_problem(), START)
+    return _agree(compiled, subject.eager[0], f"{STEPS} steps, compiled and not")
+
+
+def _calls(subject: _Subject) -> Check:
+    """Counted by Python in an eager run, so also where a library asks behind the oracle."""
+    outcome, counts = subject.run_eagerly(START, bend=SHARP_BEND, num_steps=SHARP_STEPS)
+    reported = dict(zip(Calls._fields, outcome.calls.tolist(), strict=True))
+    del reported["linear_iterations"]
+    missed = {kind: (n, counts[kind]) for kind, n in reported.items() if n != counts[kind]}
+    detail = "; ".join(f"{k}: reported {n}, counted {m}" for k, (n, m) in missed.items())
+    return at_most("", len(missed), 0, detail or f"all {sum(counts.values())} calls are reported")
+
+
+def _lanes(subject: _Subject) -> Check:
+    """Lanes that differ in start and hyperparameters."""
+    starts = _LANE_SCALES[:, None] * START
+    values = {name: _LANE_SCALES * value for name, value in subject.values.items()}
+    mapped = jax.jit(jax.vmap(subject.compiled, (None, 0, 0, None)))
+    together = mapped(make_problem(), starts, values, STEPS)
+    alone = [
+        subject.compiled(make_problem(), start, {n: v[lane] for n, v in values.items()}, STEPS)
+        for lane, start in enumerate(starts)
+    ]
+    looped = jax.tree.map(lambda *leaves: jnp.stack(leaves), *alone)
+    return _agree(together, looped, f"{len(starts)} lanes, mapped and looped")
+
+
+def _nesting(subject: _Subject) -> Check:
+    nested = ravel_pytree(_NESTED)[1](jnp.asarray(START))
+    return _agree(subject.run_eagerly(nested)[0], subject.eager[0], "nested and flat params")
+
+
+def _stationary(subject: _Subject) -> Check:
+    outcome = subject.run(make_problem(), CENTER)
+    moved = _difference(outcome.params, CENTER)
+    return at_most("", moved, TOLERANCE, f"moved by {moved:.1e} in {STEPS} steps from x*")
+
+
+def _precisions(subject: _Subject) -> Check:
+    single = subject.run_eagerly(START, "float32")[0].params
+    if single.dtype != jnp.float32:
+        return Check("", False, f"float32 params turn {single.dtype}")
+    difference = _difference(single, subject.eager[0].params)
+    return at_most("", difference, TOLERANCE_FLOAT32, f"{STEPS} steps in float32 and float64")
+
+
+def _translation(subject: _Subject) -> Check:
+    moved = subject.run(make_problem(shift=_SHIFT), START + _SHIFT)
+    back = moved._replace(params=moved.params - jnp.asarray(_SHIFT))
+    return _agree(back, subject.run(make_problem(), START), "f(x - s) from x_0 + s, and f from x_0")
+
+
+def _decrease(subject: _Subject) -> Check:
+    problem = make_problem(bend=0.0)
+    end = subject.run(problem, START, DECREASE_STEPS).params
+    before, after = (float(objective(jnp.asarray(x), *problem.data)) for x in (START, end))
+    detail = f"f falls from {before:.4g} to {after:.4g} in {DECREASE_STEPS} steps"
+    return dataclasses.replace(at_most("", after, before, detail), passed=after < before)
+
+
+_LAWS: dict[str, Callable[[_Subject], Check]] = {
+    "state stable": _stable,
+    "jit = no jit": _jit,
+    "calls = counted": _calls,
+    "vmap = loop": _lanes,
+    "any nesting": _nesting,
+    "stationary": _stationary,
+    "float32": _precisions,
+    "translation": _translation,
+    "decrease": _decrease,
+}

@@ -1,0 +1,152 @@
+"""What the laws of optimizers run: one small problem, the plainest loop, a counting oracle."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from optbench import trees
+from optbench.optimizer import Method
+from optbench.oracle import Calls, Oracle
+from optbench.problem import Params, Problem
+
+CURVATURES = np.logspace(-1, 0, 6)  # L = 1, kappa = 10 where bend = 0
+CENTER = np.array([0.3, -0.2, 0.5, 0.1, -0.4, 0.2])
+START = CENTER + np.array([1.1, -0.8, 0.6, 1.2, -1.0, 0.9])
+
+Values = Mapping[tuple[int, str], Any]  # (depth, name) of a hyperparameter -> its value
+Ask = Callable[[Problem, jax.Array], Oracle]
+
+
+def _residuals(params: Params, curvatures: Any, center: Any, bend: Any) -> jax.Array:
+    offset = jnp.concatenate([jnp.ravel(leaf) for leaf in jax.tree.leaves(params)]) - center
+    bent = bend * (offset[1:] - offset[:-1] ** 2)
+    return jnp.concatenate([jnp.sqrt(curvatures) * offset, bent])
+
+
+def _half_square(outputs: jax.Array, *data: Any) -> jax.Array:
+    return jnp.sum(outputs**2) / 2
+
+
+def objective(params: Params, *data: Any) -> jax.Array:
+    """The objective of `make_problem`."""
+    return _half_square(_residuals(params, *data))
+
+
+def _start(seed: int) -> np.ndarray:
+    return START
+
+
+def make_problem(bend: float = 1.0, shift: Any = 0.0) -> Problem:
+    """f(x) = sum_i h_i u_i^2 / 2 + b^2 sum_i (u_{i+1} - u_i^2)^2 / 2 with u = x - c - s.
+
+    h is log-spaced in [0.1, 1], b = `bend`, s = `shift`; the minimizer is c + s. The terms are
+    also given as outputs with a loss, so that methods that need a Fisher matrix have one. All
+    instances share one compiled program.
+    """
+    return Problem(
+        objective=objective,
+        start=_start,
+        data=(CURVATURES, CENTER + shift, np.float64(bend)),
+        outputs=_residuals,
+        output_loss=_half_square,
+    )
+
+
+class Outcome(NamedTuple):
+    """Where a run ends.
+
+    Attributes:
+        params: the reported point.
+        calls: oracle calls, one count per kind.
+    """
+
+    params: Params
+    calls: jax.Array
+
+
+def make_loop(method: Method, ask: Ask) -> Callable[[Problem, Params, Values, Any], Outcome]:
+    """(problem, params, values, num_steps) -> outcome: one lane, in the plainest form."""
+
+    def run(problem: Problem, params: Params, values: Values, num_steps: Any) -> Outcome:
+        optimizer, key = method.build(values), jax.random.key(0)
+
+        def tick(index: Any, carry: Any) -> Any:
+            seen, state, calls = carry
+            step = optimizer.step(seen, state, ask(problem, jax.random.fold_in(key, index)))
+            calls = calls + jnp.stack([jnp.asarray(count, jnp.int32) for count in step.calls])
+            if step.evaluation is not None:
+                return step.evaluation, step.state, calls
+            following = ask(problem, jax.random.fold_in(key, index + 1))
+            return following.value_and_grad(step.params), step.state, calls + evaluated
+
+        evaluated = jnp.array(Calls(value_and_gradients=1), jnp.int32)
+        first = ask(problem, jax.random.fold_in(key, 0)).value_and_grad(params)
+        carry = first, optimizer.init(params), evaluated
+        seen, state, calls = jax.lax.fori_loop(0, num_steps, tick, carry)
+        report = optimizer.eval_params
+        return Outcome(seen.params if report is None else report(seen.params, state), calls)
+
+    return run
+
+
+def counting(counts: collections.Counter[str]) -> Ask:
+    """Oracles that count, in Python, what is asked of them and of the objective itself.
+
+    They count right in an eager run of one lane only.
+    """
+
+    def ask(problem: Problem, key: jax.Array) -> Oracle:
+        counted = dataclasses.replace(problem, objective=_counted(problem.objective, counts))
+        return _CountingOracle(counted, key, plain=Oracle(problem, key), counts=counts)
+
+    return ask
+
+
+def _counted(objective: Callable[..., Any], counts: collections.Counter[str]) -> Any:
+    """The objective; a call under differentiation counts as a value and gradient."""
+
+    def counted(params: Params, *data: Any) -> jax.Array:
+        @jax.custom_vjp
+        def loss(params: Params) -> jax.Array:
+            counts["values"] += 1
+            return objective(params, *data)
+
+        def forward(params: Params) -> tuple[jax.Array, Params]:
+            counts["value_and_gradients"] += 1
+            return jax.value_and_grad(objective)(params, *data)
+
+        loss.defvjp(forward, lambda grad, factor: (trees.scale(factor, grad),))
+        return loss(params)
+
+    return counted
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class _CountingOracle(Oracle):
+    """Counts products apart: the linearization that each needs is part of its price."""
+
+    plain: Oracle
+    counts: collections.Counter[str]
+
+    def hessian_product(self, params: Params) -> Callable[[Params], Params]:
+        product = self.plain.hessian_product(params)
+        return self._counting("hessian_products", product)
+
+    def fisher_product(self, params: Params) -> Callable[[Params], Params]:
+        return self._counting("fisher_products", self.plain.fisher_product(params))
+
+    def _counting(
+        self, kind: str, product: Callable[[Params], Params]
+    ) -> Callable[[Params], Params]:
+        def counted(v: Params) -> Params:
+            self.counts[kind] += 1
+            return product(v)
+
+        return counted

@@ -1,0 +1,31 @@
+"""The command line: parse, call, print. Each command imports what it needs when it runs."""
+
+from __future__ import annotations
+
+import click
+
+from optbench import __version__
+from optbench.cli.bounds import bounds
+from optbench.cli.check import check
+from optbench.cli.listing import list_catalog
+from optbench.cli.manners import Program, examples
+from optbench.cli.reading import export, plot, show
+from optbench.cli.run import run
+
+_EXAMPLES = examples(
+    "optbench run                                          the shipped study, then a table",
+    "optbench run --problem rosenbrock --optimizer adam    one pair",
+    "optbench list problems                                what there is",
+    "optbench plot results/quick                           figures of a finished study",
+    "optbench bounds                                       theorems next to measured runs",
+)
+
+
+@click.group(cls=Program, epilog=_EXAMPLES)
+@click.version_option(__version__, prog_name="optbench", message="%(prog)s %(version)s")
+def main() -> None:
+    """Compare optimizers: run benchmarks, plot trajectories, reproduce convergence bounds."""
+
+
+for _command in (run, list_catalog, check, show, plot, export, bounds):
+    main.add_command(_command)

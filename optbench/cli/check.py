@@ -1,0 +1,104 @@
+"""`optbench check`: the laws, for entries of the catalogs or for somebody's own functions."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from optbench.cli.listing import OPTIMIZERS
+from optbench.cli.manners import examples, json_option, say_json, use_color
+from optbench.errors import ExitCode, unknown_name
+
+if TYPE_CHECKING:
+    from optbench.catalog import Catalog
+    from optbench.checks import Check
+
+LAW_WIDTH = 18
+
+_EXAMPLES = examples(
+    'optbench check rosenbrock "quadratic[dim=50]"',
+    'optbench check "clip_by_global_norm(adam)"',
+    "optbench check my_file.py:my_problem",
+    "optbench check                        everything in both catalogs",
+)
+
+
+@click.command(epilog=_EXAMPLES)
+@click.argument("labels", nargs=-1, metavar="[NAME]...")
+@click.option("--problems", "catalog", default="problems", metavar="MODULE",
+              help="Somebody else's catalog of problems.")
+@json_option
+def check(labels: tuple[str, ...], catalog: str, as_json: bool) -> ExitCode:
+    """Hold problems and optimizers to the laws; exit with 1 where one fails.
+
+    NAME is a label of a catalog, or file.py:function. Without one, all entries are checked.
+    """
+    from optbench.catalog import collect
+    from optbench.cli.progress import counted
+    from optbench.environment import enable_compilation_cache
+
+    enable_compilation_cache()
+    problems, optimizers = collect(catalog, "Problem"), collect(OPTIMIZERS, "Optimizer")
+    asked = labels or (*problems, *optimizers)
+    laws = {label: laws_for(label, problems, optimizers) for label in asked}
+    found = {label: laws[label]() for label in counted("checking", asked)}
+    if as_json:
+        say_json(found)
+    else:
+        for label, checks in found.items():
+            _show(label, checks, only_failures=not labels)
+    passed = all(law.passed for checks in found.values() for law in checks)
+    return ExitCode.OK if passed else ExitCode.FAILED
+
+
+def laws_for(
+    label: str, problems: Catalog, optimizers: Catalog
+) -> Callable[[], tuple[Check, ...]]:
+    """The laws of what a label names, yet to be looked at.
+
+    Raises:
+        OptbenchError: no catalog has it, or its file does not.
+    """
+    from optbench import checks
+    from optbench.catalog import load_file, parse_label
+    from optbench.optimizer import find_method
+    from optbench.problem import find_problem
+
+    parsed = parse_label(label)
+    known = [*problems, *optimizers]
+    if ".py:" not in parsed.name and parsed.name not in known:
+        where = f"`optbench list problems` and `list optimizers` show all {len(known)}"
+        raise unknown_name("problem or optimizer", parsed.name, known, where)
+    if parsed.name in problems or (
+        parsed.name not in optimizers and _makes_problem(load_file(parsed.name), parsed.arguments)
+    ):
+        problem = find_problem(label, problems)
+        return lambda: checks.check_problem(problem)
+    method = find_method(label, optimizers)
+    return lambda: checks.check_optimizer(method)
+
+
+def _makes_problem(function: Callable[..., Any], arguments: tuple[tuple[str, Any], ...]) -> bool:
+    """As its return annotation says, or else what it returns."""
+    from optbench.problem import Problem
+
+    returned = inspect.signature(function).return_annotation
+    if returned is not inspect.Signature.empty:
+        return "Problem" in str(returned)
+    try:
+        return isinstance(function(**dict(arguments)), Problem)
+    except TypeError:
+        return False  # a learning rate without a default, say: an optimizer is told what it lacks
+
+
+def _show(label: str, checks: tuple[Check, ...], only_failures: bool) -> None:
+    failed = [law for law in checks if not law.passed]
+    verdict = f"{len(failed)} of {len(checks)} laws fail" if failed else f"{len(checks)} laws hold"
+    color = use_color()
+    click.echo(f"{click.style(label, bold=True)}: {verdict}", color=color)
+    for law in failed if only_failures else checks:
+        state = click.style("holds", fg="green") if law.passed else click.style("FAILS", fg="red")
+        click.echo(f"  {law.law:<{LAW_WIDTH}} {state}  {law.detail}", color=color)

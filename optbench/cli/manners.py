@@ -1,0 +1,95 @@
+"""How the command line speaks: errors in two lines, exit codes, JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from optbench.errors import ExitCode, OptbenchError
+
+MAX_WIDTH = 100
+
+
+class Program(click.Group):
+    """A group whose commands return an `ExitCode`, and whose errors are two lines on stderr.
+
+    What is no bad input keeps its traceback.
+    """
+
+    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+        """Run a command line, and leave with its exit code."""
+        if not standalone_mode:
+            return super().main(*args, standalone_mode=False, **extra)
+        try:
+            code = super().main(*args, standalone_mode=False, **extra)
+        except OptbenchError as error:
+            _leave(error.message, error.hint)
+        except click.UsageError as error:
+            command = error.ctx.command_path if error.ctx else "optbench"
+            _leave(error.format_message(), f"`{command} --help` shows examples")
+        except click.ClickException as error:
+            _leave(error.format_message(), "")
+        except click.Abort:
+            code = ExitCode.INTERRUPTED
+        sys.exit(code or ExitCode.OK)
+
+
+def _leave(message: str, hint: str) -> NoReturn:
+    note("error", message, "red")
+    if hint:
+        note("hint", hint, "cyan")
+    sys.exit(ExitCode.BAD_INPUT)
+
+
+def note(kind: str, text: str, color: str = "yellow") -> None:
+    """One line on stderr, `kind: text`; in color on a terminal, unless NO_COLOR is set."""
+    start = click.style(f"{kind}:", fg=color, bold=True)
+    click.echo(f"{start} {' '.join(text.split())}", err=True, color=use_color())
+
+
+def use_color() -> bool | None:
+    """False where NO_COLOR forbids colors; None leaves it to whether there is a terminal."""
+    return False if os.environ.get("NO_COLOR") else None
+
+
+def page_width(limit: int = MAX_WIDTH) -> int:
+    """Columns of the terminal, at most `limit`; that many where there is no terminal."""
+    return min(limit, shutil.get_terminal_size((limit, 24)).columns)
+
+
+def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The option of every command that reads: print JSON, not text."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
+
+
+def say_json(value: Any) -> None:
+    """Print records, arrays and paths as JSON; what is not a finite number is null."""
+    click.echo(json.dumps(_plain(value), indent=2, allow_nan=False))
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if hasattr(value, "tolist"):  # an array or scalar of NumPy
+        return _plain(value.tolist())
+    if isinstance(value, (list, tuple)):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return str(value) if isinstance(value, Path) else value
+
+
+def examples(*lines: str) -> str:
+    """The end of a help page: commands to copy."""
+    return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])

@@ -1,0 +1,67 @@
+"""`optbench show`, `plot` and `export`: read a folder of results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from optbench.cli.manners import examples, json_option, page_width, say_json
+from optbench.errors import ExitCode
+
+_folder = click.argument("results", type=click.Path(path_type=Path))
+
+
+@click.command(epilog=examples("optbench show results/quick", "optbench show results/quick --json"))
+@_folder
+@json_option
+def show(results: Path, as_json: bool) -> ExitCode:
+    """Print the table of a finished or interrupted study again."""
+    from optbench.results import Results
+
+    summary = Results.open(results).summary()
+    if as_json:
+        say_json(summary)
+    else:
+        click.echo(summary.text(width=page_width()))
+    return ExitCode.OK
+
+
+@click.command(
+    epilog=examples("optbench plot results/quick", "optbench plot results/quick --format png")
+)
+@_folder
+@click.option("--format", "kind", type=click.Choice(["svg", "png"]), default="svg",
+              show_default=True, help="Kind of image.")
+@click.option("--to", type=click.Path(path_type=Path), metavar="DIR",
+              help="Folder of the figures; RESULTS/figures if not given.")
+@json_option
+def plot(results: Path, kind: str, to: Path | None, as_json: bool) -> ExitCode:
+    """Draw the figures of a study, and print their paths."""
+    from optbench.figures import plot as draw
+    from optbench.results import Results
+
+    return _say_files(draw(Results.open(results), to or results / "figures", format=kind), as_json)
+
+
+@click.command(epilog=examples("optbench export results/quick --to csv"))
+@_folder
+@click.option("--to", type=click.Choice(["csv", "parquet"]), required=True,
+              help="Kind of files; parquet needs the arrow extra.")
+@click.option("--output", type=click.Path(path_type=Path), metavar="DIR",
+              help="Folder of the files; RESULTS/csv or RESULTS/parquet if not given.")
+@json_option
+def export(results: Path, to: str, output: Path | None, as_json: bool) -> ExitCode:
+    """Write runs, hits and curves as tables, and print their paths."""
+    from optbench.report.export import write_tables
+    from optbench.results import Results
+
+    return _say_files(write_tables(Results.open(results), output or results / to, to), as_json)
+
+
+def _say_files(paths: list[Path], as_json: bool) -> ExitCode:
+    if as_json:
+        say_json({"files": paths})
+    else:
+        click.echo("\n".join(map(str, paths)))
+    return ExitCode.OK

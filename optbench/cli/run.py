@@ -1,0 +1,112 @@
+"""`optbench run`: run a study, show its table, draw its figures."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from optbench.cli.manners import examples, note, page_width
+from optbench.errors import ExitCode
+
+if TYPE_CHECKING:
+    from optbench.results import Results
+    from optbench.study import Study
+
+SHIPPED = "quick"  # the study that runs where none is named
+AD_HOC = "adhoc"  # the name of a study of problems or optimizers named on the command line
+
+_EXAMPLES = examples(
+    "optbench run",
+    "optbench run my_study.toml --seeds 20",
+    'optbench run --problem "rosenbrock[dim=10]" --optimizer adam --optimizer lbfgs',
+    'optbench run --problem my_file.py:my_problem --optimizer "adam[b1=0.8]" --budget 5000',
+)
+
+
+@click.command(epilog=_EXAMPLES)
+@click.argument("study", required=False)
+@click.option("--results", type=click.Path(path_type=Path), metavar="DIR",
+              help="Folder of the results; results/<study>/ if not given.")
+@click.option("--fresh", is_flag=True, help="Run everything again, also what is finished.")
+@click.option("--problems", "catalog", default="problems", metavar="MODULE",
+              help="Somebody else's catalog of problems.")
+@click.option("--problem", "problems", multiple=True, metavar="LABEL",
+              help="Run this problem instead; may be repeated.")
+@click.option("--optimizer", "optimizers", multiple=True, metavar="LABEL",
+              help="Run this optimizer instead; may be repeated.")
+@click.option("--seeds", type=int, metavar="N", help="Number of starts.")
+@click.option("--budget", type=float, metavar="B", help="Cost per run, in gradients.")
+def run(
+    study: str | None, results: Path | None, fresh: bool, catalog: str, **changes: Any
+) -> ExitCode:
+    """Run a study: a TOML file, or the name of a shipped one.
+
+    Run again, it continues: finished cells are skipped, and an edited study computes only what
+    changed. Prints the folder of the results; the table and the progress go to stderr.
+    """
+    from optbench.cli.progress import LiveProgress
+    from optbench.environment import enable_compilation_cache
+    from optbench.study import load_study, run_study
+
+    given = {name: value for name, value in changes.items() if value not in (None, ())}
+    plan = changed(load_study(study or SHIPPED), given, is_named=study is not None)
+    require_sound(given, catalog)
+    folder = results or Path("results") / plan.name
+    if warning := enable_compilation_cache():
+        note("note", warning)
+    try:
+        with LiveProgress() as listener:
+            done = run_study(plan, folder, problem_catalog=catalog, fresh=fresh, listener=listener)
+        return finish(done, folder)
+    except KeyboardInterrupt:
+        again = "the same command without --fresh" if fresh else "the same command"
+        note("interrupted", f"finished cells are kept in {folder}; {again} continues")
+        return ExitCode.INTERRUPTED
+
+
+def changed(study: Study, given: dict[str, Any], *, is_named: bool) -> Study:
+    """The study with what the command line gives; one of other things has another name."""
+    if not is_named and given.keys() & {"problems", "optimizers"}:
+        given = given | {"name": AD_HOC, "description": ""}
+    return dataclasses.replace(study, **given)
+
+
+def require_sound(given: dict[str, Any], catalog: str) -> None:
+    """Refuse a problem or optimizer named on the command line that cannot run, before any does.
+
+    In a study such a problem is recorded as failed, and the others go on.
+
+    Raises:
+        OptbenchError: a problem is malformed, or an optimizer cannot take a step on the first.
+    """
+    from optbench.catalog import collect
+    from optbench.cli.listing import OPTIMIZERS
+    from optbench.optimizer import find_method
+    from optbench.problem import find_problem
+    from optbench.validation import validate_problem
+
+    entries = collect(catalog, "Problem")
+    for label in given.get("problems", ()):
+        validate_problem(find_problem(label, entries))
+    for label in given.get("optimizers", ()):
+        require_step(find_method(label, collect(OPTIMIZERS, "Optimizer")))
+
+
+def finish(done: Results, folder: Path) -> ExitCode:
+    """Show the table, draw the figures, say which cells failed, and print the folder."""
+    from optbench.figures import plot
+    from optbench.report.page import write_page
+
+    summary = done.summary()
+    click.echo(summary.text(width=page_width()), err=True)
+    page = write_page(done, summary, folder)
+    plot(done, folder / "figures")
+    click.echo(f"All pairs: {page}. Figures: {folder / 'figures'}.", err=True)
+    click.echo(folder)
+    failed = [cell for cell in done.cells if cell.status == "failed"]
+    for cell in failed:
+        note("failed", f"{cell.optimizer} on {cell.problem}: {cell.message}", "red")
+    return ExitCode.FAILED if failed else ExitCode.OK

@@ -1,0 +1,75 @@
+"""The smallest eigenvalue of a Hessian: what tells a minimizer from a saddle."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.flatten_util import ravel_pytree
+
+from optbench.oracle import Oracle
+from optbench.problem import Params, Problem
+
+DENSE_DIM = 128  # up to here all eigenvalues are computed, beyond it Lanczos finds the smallest
+
+
+def smallest_eigenvalues(problem: Problem, points: Params) -> np.ndarray:
+    """The smallest Hessian eigenvalue of the whole objective at each point.
+
+    Args:
+        problem: its data in the precision of the points.
+        points: pytree of [N, ...].
+
+    Returns:
+        [N] eigenvalues; NaN where the Hessian is not finite or Lanczos does not converge.
+    """
+    exact = jax.tree.map(np.asarray, problem.data)
+    starts = [jax.tree.map(lambda leaf, i=i: leaf[i], points) for i in range(_count(points))]
+    dim = sum(int(np.size(leaf)) for leaf in jax.tree.leaves(starts[:1]))
+    find = _dense if dim <= DENSE_DIM else _lanczos
+    return np.array([find(problem.objective, exact, start) for start in starts])
+
+
+def _count(points: Params) -> int:
+    return len(jax.tree.leaves(points)[0])
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _product(objective: Any, data: tuple[Any, ...], point: Params, vector: jax.Array) -> jax.Array:
+    whole = Problem(objective=objective, data=data, start=lambda seed: point)
+    _, unravel = ravel_pytree(point)
+    return ravel_pytree(Oracle(whole).hessian_product(point)(unravel(vector)))[0]
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _hessian(objective: Any, data: tuple[Any, ...], point: Params) -> jax.Array:
+    dim = sum(leaf.size for leaf in jax.tree.leaves(point))
+    basis = jnp.eye(dim, dtype=jax.tree.leaves(point)[0].dtype)
+    return jax.vmap(lambda vector: _product(objective, data, point, vector))(basis)
+
+
+def _dense(objective: Any, data: tuple[Any, ...], point: Params) -> float:
+    hessian = np.asarray(_hessian(objective, data, point))
+    if not np.isfinite(hessian).all():
+        return float("nan")
+    return float(np.linalg.eigvalsh((hessian + hessian.T) / 2)[0])
+
+
+def _lanczos(objective: Any, data: tuple[Any, ...], point: Params) -> float:
+    from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
+
+    flat = np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(point)])
+    operator = LinearOperator(
+        (flat.size, flat.size),
+        matvec=lambda v: np.asarray(_product(objective, data, point, v.astype(flat.dtype))),
+        dtype=flat.dtype,
+    )
+    start = np.random.default_rng(0).standard_normal(flat.size)
+    try:
+        found = eigsh(operator, k=1, which="SA", v0=start, tol=1e-6, return_eigenvectors=False)
+    except (ArpackError, ValueError):
+        return float("nan")
+    return float(found[0])

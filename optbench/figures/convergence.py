@@ -1,0 +1,163 @@
+"""Merit against cost: how fast each optimizer comes down, and at what rate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from optbench.figures import style
+from optbench.figures.curves import Curve, Fit, curve_over_cost, fit
+from optbench.figures.runs import ProblemRuns, Tuned
+from optbench.records import ProblemRecord
+
+PANEL_HEIGHT = 4.9  # inches
+LABEL_WIDTH = 32  # characters of a legend line
+MARKS = 7  # per curve
+BEYOND_TARGETS = 1e-2  # the axis ends at this share of the hardest target
+ABOVE_START = 30.0  # and at this multiple of the merit at the start
+ESCAPE_LIMITS = (-1.5, 1.3)  # of the merit at a saddle, over its start
+COST = "cost (gradient-equivalents)"
+BACKGROUND = "#CFCFCF"
+
+_AXIS = {
+    "suboptimality": r"$f(x) - f^\ast$",
+    "gradient norm": r"$|\nabla f(x)|$",
+    "escape": r"$(f(x) - f_{\mathrm{saddle}})\, /\, (f(x_0) - f_{\mathrm{saddle}})$",
+}
+_SENTENCE = {
+    "suboptimality": "lower and further left is better",
+    "gradient norm": "no minimum is known, so a small gradient must do; lower is better",
+    "escape": "the way out leads down: below -1 the saddle has been left",
+}
+
+
+@style.house_style()
+def convergence(runs: ProblemRuns) -> Figure:
+    """Merit against cost on one problem, each optimizer at its best setting.
+
+    The median over starts with the range of all starts as a band, and the fitted rate, dashed,
+    where there is one. More optimizers than `style.PER_PANEL` go to several panels, which show
+    the others in gray.
+    """
+    names = runs.drawn
+    groups = style.split_panels(names)
+    curves = {name: _drawn_curve(tuned) for name, tuned in runs.tuned.items()}
+    fits = {name: fit(tuned, runs.problem.noise_floor) for name, tuned in runs.tuned.items()}
+    figure = style.new_figure(PANEL_HEIGHT * len(groups))
+    panels = figure.subplots(len(groups), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
+    for panel, group in zip(panels, groups, strict=True):
+        _background(panel, [curves[name] for name in names if name not in group])
+        for name in runs.ranked:
+            if name in group:
+                _draw(panel, runs, name, curves[name], fits[name])
+        panel.legend(loc="upper left", bbox_to_anchor=(1.02, 1.0), labelspacing=0.7)
+        _dress(panel, runs.problem, runs.tuned, curves)
+    panels[-1].set_xlabel(COST)
+    panels[0].set_title(style.wrapped(runs.problem.label, 60), loc="left", fontweight="bold")
+    style.add_caption(figure, _caption(runs), runs.missing)
+    return figure
+
+
+def _drawn_curve(tuned: Tuned) -> Curve:
+    curve = curve_over_cost(tuned.trajectory, tuned.setting)
+    if tuned.trajectory.merit != "escape":
+        return curve
+    scale = float(np.median(np.abs(tuned.trajectory.initial_merit))) or 1.0
+    return Curve(curve.cost, curve.median / scale, curve.low / scale, curve.high / scale)
+
+
+def _background(panel: Axes, others: list[Curve]) -> None:
+    for other in others:
+        panel.plot(other.cost, _finite(other.median), color=BACKGROUND, linewidth=1.2, zorder=1)
+
+
+def _draw(panel: Axes, runs: ProblemRuns, name: str, curve: Curve, fitted: Fit) -> None:
+    look, tuned = runs.styles[name], runs.tuned[name]
+    place = list(runs.styles).index(name) % style.PER_PANEL
+    panel.plot(
+        curve.cost,
+        _finite(curve.median),
+        **look.line,
+        markevery=marked(curve.cost, place / style.PER_PANEL),
+        label=legend_label(name, tuned, fitted),
+        zorder=3,
+    )
+    if len(tuned.trajectory.seeds) > 1:
+        low, high = _finite(curve.low), _finite(curve.high)
+        panel.fill_between(curve.cost, low, high, color=look.color, alpha=0.15, linewidth=0)
+    panel.plot(fitted.cost, fitted.merit, color="black", linestyle=(0, (3, 2)), lw=1.3, zorder=4)
+
+
+def marked(cost: np.ndarray, offset: float) -> list[int]:
+    """Indices of about `MARKS` points, log-spaced in cost and moved by a share of their spacing."""
+    places = (np.arange(MARKS) + offset) / MARKS
+    costs = cost[0] * (cost[-1] / cost[0]) ** places
+    return [int(i) for i in np.unique(np.searchsorted(cost, costs * (1 - 1e-12)))]
+
+
+def _finite(values: np.ndarray) -> np.ndarray:
+    """Values that a logarithmic axis can draw: beyond its top instead of infinite."""
+    return np.minimum(values, 1e250)
+
+
+def legend_label(name: str, tuned: Tuned, fitted: Fit) -> str:
+    """The name of an optimizer, its best setting, its rate, and how many starts it loses."""
+    facts = [tuned.setting_text, "" if tuned.trajectory.merit == "escape" else fitted.text]
+    if tuned.trajectory.merit == "escape":
+        facts.append(tuned.outcome(tuned.median_start))
+    lines = [style.wrapped(name, LABEL_WIDTH), "   " + " · ".join(filter(None, facts))]
+    if lost := tuned.failures_text:
+        lines.append("   " + lost)
+    return "\n".join(lines)
+
+
+def _dress(
+    panel: Axes, problem: ProblemRecord, tuned: Mapping[str, Tuned], curves: Mapping[str, Curve]
+) -> None:
+    merit = problem.merit
+    panel.set_ylabel(_AXIS[merit])
+    panel.set_xscale("log")
+    if merit == "escape":
+        panel.set_ylim(*ESCAPE_LIMITS)
+        panel.axhline(0, color="black", linewidth=0.8)
+        panel.axhline(-1, color="black", linewidth=0.8, linestyle=":")
+        return
+    panel.set_yscale("log")
+    low, high = merit_limits(tuned, curves, problem.noise_floor)
+    panel.set_ylim(low, high)
+    if problem.noise_floor > low and merit == "suboptimality":
+        panel.axhspan(low, problem.noise_floor, color="#F0E4E4", zorder=0)
+        panel.text(
+            0.01, problem.noise_floor, "noise floor", transform=panel.get_yaxis_transform(),
+            va="top", fontsize=style.CAPTION_SIZE, color="#7A4040",
+        )  # fmt: skip
+
+
+def merit_limits(
+    tuned: Mapping[str, Tuned], curves: Mapping[str, Curve], noise_floor: float
+) -> tuple[float, float]:
+    """Lower and upper end of a logarithmic axis of the merit.
+
+    From below the lowest curve, but not far below the hardest target and the noise floor, up to
+    above the merit at the starts.
+    """
+    starts = np.concatenate([np.ravel(t.trajectory.initial_merit) for t in tuned.values()])
+    starts = starts[np.isfinite(starts) & (starts > 0)]
+    start = float(np.median(starts)) if len(starts) else 1.0
+    hardest = min(float(t.trajectory.targets.min(initial=1.0)) for t in tuned.values())
+    lowest = min(float(curve.median.min()) for curve in curves.values())
+    low = max(start * hardest * BEYOND_TARGETS, lowest / 10)
+    if np.isfinite(noise_floor) and noise_floor > 0:
+        low = max(low, noise_floor / 10)
+    return min(low, start / 10), max(float(starts.max(initial=start)), start) * ABOVE_START
+
+
+def _caption(runs: ProblemRuns) -> str:
+    merit = runs.problem.merit
+    seeds = max((len(t.trajectory.seeds) for t in runs.tuned.values()), default=0)
+    over = f"the median of {seeds} starts, band: all of them" if seeds > 1 else "one start"
+    dashed = "" if merit == "escape" else "; dashed black: the fitted rate"
+    return f"How to read: {over}, each optimizer at its best setting{dashed}; {_SENTENCE[merit]}."

@@ -1,0 +1,167 @@
+"""The data behind a convergence figure: curves over cost, and rates fitted to them."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from optbench.figures.runs import Tuned
+from optbench.rates import Abstention, Rate, fit_order, fit_rate
+from optbench.trajectory import Status, Trajectory
+
+LATE_SHARE = 0.5  # of the window of a rate: the part that sets the level of its line
+CLOSE = 2.0  # a line is drawn where it is within this factor of the errors
+_LOST = (Status.DIVERGED, Status.NON_FINITE, Status.CRASHED, Status.INTERRUPTED)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Curve:
+    """The merit over all starts at one setting.
+
+    Attributes:
+        cost: [G] gradient-equivalents: all costs at which a start was logged.
+        median: [G] over starts; infinite where half of them or more are lost.
+        low: [G] the best start.
+        high: [G] the worst start, infinite where one is lost.
+    """
+
+    cost: np.ndarray
+    median: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+def curve_over_cost(trajectory: Trajectory, setting: int) -> Curve:
+    """The curve at one setting, each lane interpolated before the median is taken.
+
+    Between two log points the logarithm of a lane's merit is linear in cost (the merit itself,
+    where one of them is not positive). A lane ends at its last log point, or at the first one
+    that meets the hardest target. After its end it keeps its last merit, or is infinite where it
+    diverged, crashed or lost its numbers.
+
+    Args:
+        trajectory: all lanes.
+        setting: index of the setting.
+    """
+    costs, merits = trajectory.cost[:, setting], trajectory.merit_values[:, setting]
+    ends = _ends(trajectory, setting)
+    grid = np.unique(np.concatenate([c[:end] for c, end in zip(costs, ends, strict=True)]))
+    lost = np.isin(trajectory.status[:, setting], _LOST) & (ends > trajectory.last[:, setting])
+    after = np.where(lost, np.inf, np.nan)
+    lanes = np.stack(
+        [
+            interpolate(grid, cost[:end], merit[:end], float(beyond))
+            for cost, merit, end, beyond in zip(costs, merits, ends, after, strict=True)
+        ]
+    )
+    return Curve(grid, np.median(lanes, axis=0), lanes.min(0), lanes.max(0))
+
+
+def _ends(trajectory: Trajectory, setting: int) -> np.ndarray:
+    """[S] how many log points of each lane are drawn."""
+    merits = trajectory.merit_values[:, setting]
+    levels = np.abs(trajectory.initial_merit[:, setting]) * trajectory.targets.min()
+    met = merits <= levels[:, None]
+    done = np.where(met.any(-1), met.argmax(-1), merits.shape[-1])
+    return np.minimum(done, trajectory.last[:, setting]) + 1
+
+
+def interpolate(
+    grid: np.ndarray, cost: np.ndarray, merit: np.ndarray, after: float = np.nan
+) -> np.ndarray:
+    """[G] the merit of one lane at other costs.
+
+    Args:
+        grid: [G] the costs asked for.
+        cost: [T] ascending costs of its log points.
+        merit: [T] the merit there; what is not finite counts as infinite.
+        after: the value beyond the last log point; NaN to keep the last one.
+    """
+    merit = np.where(np.isfinite(merit), merit, np.inf)
+    left = np.clip(np.searchsorted(cost, grid, side="right") - 1, 0, len(cost) - 1)
+    right = np.minimum(left + 1, len(cost) - 1)
+    gap = np.where(right > left, cost[right] - cost[left], 1.0)
+    share = np.clip((grid - cost[left]) / gap, 0.0, 1.0)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        geometric = np.exp((1 - share) * np.log(merit[left]) + share * np.log(merit[right]))
+        straight = merit[left] + share * (merit[right] - merit[left])
+    positive = (merit[left] > 0) & (merit[right] > 0)
+    between = np.where(positive, geometric, straight)
+    between = np.where(share == 0, merit[left], np.where(np.isnan(between), np.inf, between))
+    return np.where((grid > cost[-1]) & ~np.isnan(after), after, between)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Fit:
+    """A rate and the line that shows it.
+
+    Attributes:
+        rate: the rate, or why there is none.
+        cost: [2 or more] gradient-equivalents along the line; empty without a line.
+        merit: the line there.
+    """
+
+    rate: Rate | Abstention
+    cost: np.ndarray
+    merit: np.ndarray
+
+    @property
+    def text(self) -> str:
+        """The rate in a few words, with formulas in mathtext."""
+        if isinstance(self.rate, Abstention):
+            return "no fit"
+        estimate = self.rate.estimate
+        words = {
+            "linear": f"{_factor(estimate)} per step",
+            "sublinear": f"$k^{{-{estimate:.2g}}}$",
+            "superlinear": f"order {estimate:.2g}",
+        }
+        return words[self.rate.kind]
+
+
+def _factor(factor: float) -> str:
+    """A factor below 1 with two digits of its distance from 1."""
+    digits = 2 if factor < 0.9 else int(np.ceil(-np.log10(max(1 - factor, 1e-12)))) + 1
+    return f"×{factor:.{digits}f}"
+
+
+def fit(tuned: Tuned, noise_floor: float) -> Fit:
+    """The order over all starts, if convergence is superlinear, or else the rate of the median one.
+
+    The line of a rate runs through the middle of the errors in the late part of its window, and
+    is drawn where it is within a factor `CLOSE` of them.
+
+    Args:
+        tuned: runs and their best setting.
+        noise_floor: rounding error of f - f*; NaN where unknown.
+    """
+    trajectory, nothing = tuned.trajectory, np.array([])
+    if trajectory.merit == "escape":
+        return Fit(Abstention("no minimum is approached at a saddle"), nothing, nothing)
+    known_floor = trajectory.merit == "suboptimality" and np.isfinite(noise_floor)
+    floor = noise_floor if known_floor else 0.0
+    errors = trajectory.merit_values[:, tuned.setting]
+    order = fit_order(trajectory.steps, errors, floor)
+    if isinstance(order, Rate):
+        return Fit(order, nothing, nothing)
+    start = tuned.median_start
+    rate = fit_rate(trajectory.steps, errors[start], floor)
+    if isinstance(rate, Abstention):
+        return Fit(rate, nothing, nothing)
+    return Fit(rate, *_line(trajectory, errors[start], start, tuned.setting, rate))
+
+
+def _line(
+    trajectory: Trajectory, errors: np.ndarray, start: int, setting: int, rate: Rate
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cost and error along the window of a rate, at the level of the errors in its late part."""
+    first, last = rate.window
+    inside = (trajectory.steps >= first) & (trajectory.steps <= last) & (errors > 0)
+    steps = trajectory.steps[inside].astype(float)
+    linear = rate.kind == "linear"
+    shape = steps * np.log(rate.estimate) if linear else -rate.estimate * np.log(steps)
+    offsets = np.log(errors[inside]) - shape
+    level = np.median(offsets[steps >= first + LATE_SHARE * (last - first)])
+    close = np.abs(offsets - level) <= np.log(CLOSE)
+    return trajectory.cost[start, setting, inside][close], np.exp(level + shape)[close]

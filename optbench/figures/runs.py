@@ -1,0 +1,139 @@
+"""What the figures of one problem draw: its trajectories, each at its best setting."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+
+from optbench import metrics
+from optbench.errors import unknown_name
+from optbench.figures.style import Style, assign_styles, plain, power_of_ten
+from optbench.records import ProblemRecord
+from optbench.results import Results
+from optbench.trajectory import FAILURES, Trajectory
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Tuned:
+    """One optimizer on one problem, and the setting that suits it best there.
+
+    The best setting has the smallest median cost, over all starts, to the hardest target that most
+    starts reach at some setting (oracle-tuned: an upper bound on what tuning can give).
+
+    Attributes:
+        trajectory: all lanes.
+        setting: index of the best setting.
+        target: index of the target that decided; the easiest one where none is reached.
+        cost: median cost to it, infinite where half of the starts or more fail.
+    """
+
+    trajectory: Trajectory
+    setting: int
+    target: int
+    cost: float
+
+    @property
+    def median_start(self) -> int:
+        """Index of the start of (lower) median cost to the target; the first if most fail."""
+        costs = self.trajectory.hit_costs[:, self.setting, self.target]
+        order = np.argsort(np.where(np.isfinite(costs), costs, np.inf), kind="stable")
+        return int(order[(len(order) - 1) // 2]) if np.isfinite(self.cost) else 0
+
+    @property
+    def setting_text(self) -> str:
+        """The best setting in words, as plain text; empty where nothing is swept."""
+        settings = self.trajectory.settings.items()
+        texts = (f"{name.replace('_', ' ')} {v[self.setting]:.2g}" for name, v in settings)
+        return plain(", ".join(texts))
+
+    @property
+    def failures_text(self) -> str:
+        """How many starts end in a failure at the best setting, by kind; empty where none does."""
+        status = self.trajectory.status[:, self.setting]
+        counts = {kind: int((status == kind).sum()) for kind in FAILURES}
+        texts = (f"{n} of {len(status)} starts {kind}" for kind, n in counts.items() if n)
+        return ", ".join(texts)
+
+    def outcome(self, start: int) -> str:
+        """How the lane of one start ends: the hardest target it meets and when, or its status."""
+        hits = self.trajectory.hit_steps[start, self.setting]
+        if not np.isfinite(hits).any():
+            return str(self.trajectory.status[start, self.setting])
+        hardest = int(np.flatnonzero(np.isfinite(hits))[-1])
+        steps = f"{int(hits[hardest])} step{'' if hits[hardest] == 1 else 's'}"
+        if self.trajectory.merit == "escape":
+            return f"escapes in {steps}"
+        return f"{power_of_ten(float(self.trajectory.targets[hardest]))} in {steps}"
+
+
+def tune(trajectory: Trajectory) -> Tuned:
+    """A trajectory with its best setting."""
+    last = trajectory.last[..., None]
+    final = np.take_along_axis(trajectory.merit_values, last, axis=-1)[..., 0]
+    target = metrics.hardest_target(trajectory.hit_costs) or 0
+    best = metrics.best_setting(trajectory.hit_costs, final)[target]
+    return Tuned(trajectory=trajectory, setting=best.index or 0, target=target, cost=best.median)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class ProblemRuns:
+    """All that the figures of one problem draw.
+
+    Attributes:
+        problem: its record.
+        tuned: optimizer -> its runs, in study order; finished cells only.
+        styles: optimizer -> its style, for all of the study.
+        missing: what is not drawn, and why, in one line as plain text; empty if nothing.
+    """
+
+    problem: ProblemRecord
+    tuned: Mapping[str, Tuned]
+    styles: Mapping[str, Style]
+    missing: str = ""
+
+    @property
+    def drawn(self) -> tuple[str, ...]:
+        """The optimizers in the order of their styles, one of each family first."""
+        return tuple(optimizer for optimizer in self.styles if optimizer in self.tuned)
+
+    @property
+    def ranked(self) -> tuple[str, ...]:
+        """The optimizers: harder targets first, then cheaper ones, then in study order."""
+
+        def rank(optimizer: str) -> tuple[bool, int, float]:
+            runs = self.tuned[optimizer]
+            return not np.isfinite(runs.cost), -runs.target, runs.cost
+
+        return tuple(sorted(self.tuned, key=rank))
+
+
+def problem_runs(results: Results, problem: str) -> ProblemRuns:
+    """What the figures of one problem draw.
+
+    Args:
+        results: of a study.
+        problem: label of one of its problems.
+
+    Raises:
+        OptbenchError: the study has no such problem.
+    """
+    if problem not in results.problems:
+        known = list(results.problems)
+        raise unknown_name("problem", problem, known, f"the study has {', '.join(known)}")
+    found = {o: results.trajectory(problem, o) for o in results.optimizers}
+    return ProblemRuns(
+        problem=results.problems[problem],
+        tuned={o: tune(trajectory) for o, trajectory in found.items() if trajectory is not None},
+        styles=assign_styles(results.optimizers),
+        missing=_missing(results, problem, [o for o, t in found.items() if t is None]),
+    )
+
+
+def _missing(results: Results, problem: str, optimizers: list[str]) -> str:
+    cells = {cell.optimizer: cell.status for cell in results.cells if cell.problem == problem}
+    status = {optimizer: cells.get(optimizer, "not run") for optimizer in optimizers}
+    kinds = {kind: [o for o in optimizers if status[o] == kind] for kind in status.values()}
+    sentences = (f"{kind.capitalize()}: {', '.join(names)}." for kind, names in kinds.items())
+    return plain(" ".join(sentences))

@@ -1,0 +1,169 @@
+"""Cost to a target against the learning rate: how much tuning an optimizer needs."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from optbench import metrics
+from optbench.figures import style
+from optbench.figures.convergence import BACKGROUND, LABEL_WIDTH
+from optbench.figures.runs import ProblemRuns
+from optbench.trajectory import Trajectory
+
+PANEL_HEIGHT = 4.6  # inches
+ROW_HEIGHT = 0.15  # of one optimizer in the strip of failures, inches
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Sensitivity:
+    """Expected cost to one target at each learning rate.
+
+    Attributes:
+        learning_rates: [H] ascending; empty where none is swept.
+        costs: [H] ERT, all cost spent over the number of successes; infinite without a success.
+            Of several settings with one learning rate, the cheapest.
+        best: the smallest cost at any setting.
+        basin: decades of learning rates within twice `best`; None where nothing succeeds or no
+            two rates are swept.
+    """
+
+    learning_rates: np.ndarray
+    costs: np.ndarray
+    best: float
+    basin: float | None
+
+
+def sensitivity_to_rate(trajectory: Trajectory, target: int) -> Sensitivity:
+    """What each learning rate costs.
+
+    Args:
+        trajectory: all lanes.
+        target: index of the target.
+    """
+    last = trajectory.last[..., None]
+    spent = np.take_along_axis(trajectory.cost, last, axis=-1)[..., 0]
+    times = metrics.expected_running_time(trajectory.hit_costs[..., target], spent)
+    if "learning_rate" not in trajectory.settings:
+        return Sensitivity(np.array([]), np.array([]), float(times.min()), None)
+    swept = trajectory.settings["learning_rate"]
+    rates = np.unique(swept)
+    costs = np.array([times[swept == rate].min() for rate in rates])
+    basin = metrics.basin_width(rates, costs) if len(rates) > 1 and (rates > 0).all() else None
+    return Sensitivity(rates, costs, float(times.min()), basin)
+
+
+def common_target(runs: ProblemRuns) -> int:
+    """Index of the hardest target that more than half of the optimizers reach, most starts each.
+
+    Where that is none, the hardest that any reaches; else the easiest.
+    """
+    hardest = [metrics.hardest_target(t.trajectory.hit_costs) for t in runs.tuned.values()]
+    ordered = sorted((-1 if index is None else index for index in hardest), reverse=True)
+    if not ordered or ordered[0] < 0:
+        return 0
+    middle = ordered[len(ordered) // 2]
+    return middle if middle >= 0 else ordered[0]
+
+
+@style.house_style()
+def sensitivity(runs: ProblemRuns) -> Figure:
+    """Expected cost to one stated target against the learning rate, on one problem.
+
+    A strip above the axes shows the learning rates at which no start reaches the target. Methods
+    without a learning rate are horizontal lines. 2 / L marks where gradient descent turns
+    unstable on a quadratic, if L is known.
+    """
+    target = common_target(runs)
+    lines = {n: sensitivity_to_rate(runs.tuned[n].trajectory, target) for n in runs.drawn}
+    groups = style.split_panels(list(lines))
+    strips = [ROW_HEIGHT * (len(group) + 1) for group in groups]
+    figure = style.new_figure(PANEL_HEIGHT * len(groups) + sum(strips))
+    ratios = [height for strip in strips for height in (strip, PANEL_HEIGHT)]
+    axes = figure.subplots(
+        2 * len(groups), 1, sharex=True, squeeze=False, height_ratios=ratios
+    )[:, 0]  # fmt: skip
+    for i, group in enumerate(groups):
+        strip, panel = axes[2 * i], axes[2 * i + 1]
+        panel.sharey(axes[1])
+        _background(panel, [line for name, line in lines.items() if name not in group])
+        rows = [name for name in group if len(lines[name].learning_rates)]
+        for name in group:
+            _draw(panel, runs.styles[name], name, lines[name])
+        for row, name in enumerate(rows):
+            _draw_failures(strip, runs.styles[name], lines[name], row)
+        _dress(panel, strip, runs, target, len(rows))
+    axes[0].set_title(style.wrapped(runs.problem.label, 60), loc="left", fontweight="bold")
+    axes[-1].set_xlabel("learning rate")
+    style.add_caption(figure, _caption(runs), runs.missing)
+    return figure
+
+
+def _finite(costs: np.ndarray) -> np.ndarray:
+    return np.where(np.isfinite(costs), costs, np.nan)
+
+
+def _background(panel: Axes, others: list[Sensitivity]) -> None:
+    for line in others:
+        if len(line.learning_rates):
+            panel.plot(line.learning_rates, _finite(line.costs), color=BACKGROUND, zorder=1)
+        elif np.isfinite(line.best):
+            panel.axhline(line.best, color=BACKGROUND, zorder=1)
+
+
+def _draw(panel: Axes, look: style.Style, name: str, line: Sensitivity) -> None:
+    label = f"{style.wrapped(name, LABEL_WIDTH)}\n   {facts(line)}"
+    if len(line.learning_rates):
+        panel.plot(line.learning_rates, _finite(line.costs), **look.line, label=label, zorder=3)
+    else:
+        height = line.best if np.isfinite(line.best) else np.nan
+        panel.axhline(height, color=look.color, linestyle=look.dashes, label=label, zorder=3)
+
+
+def _draw_failures(strip: Axes, look: style.Style, line: Sensitivity, row: int) -> None:
+    failed = line.learning_rates[~np.isfinite(line.costs)]
+    strip.plot(failed, np.full(len(failed), row), **{**look.line, "linestyle": "none"})
+
+
+def facts(line: Sensitivity) -> str:
+    """The smallest cost and the basin in words."""
+    if not np.isfinite(line.best):
+        return "not reached"
+    best = f"{line.best:.3g}" if line.best < 1000 else f"{line.best:.0f}"
+    if line.basin is None:
+        return best if len(line.costs) else f"{best} · no learning rate swept"
+    return f"{best} at best · basin {line.basin:.2g} decades"
+
+
+def _dress(panel: Axes, strip: Axes, runs: ProblemRuns, target: int, rows: int) -> None:
+    panel.set_xscale("log")
+    panel.set_yscale("log")
+    fraction = next(iter(runs.tuned.values())).trajectory.targets[target] if runs.tuned else 1.0
+    aim = "escape" if runs.problem.merit == "escape" else style.power_of_ten(float(fraction))
+    panel.set_ylabel(f"expected cost to {aim}\n(gradient-equivalents)")
+    panel.legend(loc="upper left", bbox_to_anchor=(1.02, 1.0), labelspacing=0.7)
+    strip.set_ylim(rows - 0.2, -0.8)
+    strip.set_yticks([])
+    strip.grid(False)
+    strip.spines["left"].set_visible(False)
+    strip.tick_params(axis="x", which="both", length=0, labelbottom=False)
+    strip.set_facecolor("#F6EFEF")
+    strip.set_ylabel("not\nreached", rotation=0, ha="right", va="center", color="#7A4040")
+    if runs.problem.smoothness:
+        edge = 2 / runs.problem.smoothness
+        panel.axvline(edge, color="black", linewidth=1.0, linestyle=":")
+        panel.annotate(
+            f"$2/L$ = {edge:.2g}", (edge, 0.98), xycoords=("data", "axes fraction"),
+            xytext=(-4, 0), textcoords="offset points", ha="right", va="top", rotation=90,
+        )  # fmt: skip
+
+
+def _caption(runs: ProblemRuns) -> str:
+    edge = "; dotted: the stability edge of gradient descent" if runs.problem.smoothness else ""
+    return (
+        "How to read: low is cheap and wide is easy to tune; a basin is where the cost is at most "
+        f"twice its minimum, marks in the strip on top never reach the target{edge}."
+    )

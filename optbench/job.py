@@ -1,0 +1,154 @@
+"""A group of methods on one problem, compiled, and what its first carry holds."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from optbench import trees
+from optbench.lanes import SETTINGS
+from optbench.logbook import Block, recorded_in
+from optbench.loop import Carry, Inputs
+from optbench.member import require_values
+from optbench.optimizer import Method
+from optbench.oracle import Calls
+from optbench.plan import GRID_BLOCK, Lanes, Plan, merit_of
+from optbench.problem import Problem
+from optbench.program import (
+    TARGET_BLOCK,
+    Program,
+    Shape,
+    block_lanes,
+    compile_program,
+    round_up,
+)
+
+DIVERGENCE_FACTOR = 1e8  # a lane is given up once its merit is this many times its start
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Job:
+    """A group of methods on one problem, compiled and ready to run.
+
+    Attributes:
+        problem: the problem, as its factory built it.
+        methods: the members of the group.
+        lanes: seeds and settings.
+        plan: how far to run.
+        program: the executable.
+        cast: the problem in the precision of the run.
+    """
+
+    problem: Problem
+    methods: tuple[Method, ...]
+    lanes: Lanes
+    plan: Plan
+    program: Program
+    cast: Problem
+
+
+def prepare(problem: Problem, methods: Sequence[Method], lanes: Lanes, plan: Plan) -> Job:
+    """Compile a group of methods for a problem, or take the executable from memory.
+
+    Raises:
+        OptbenchError: bad input, said in one line.
+        NotApplicable: a method cannot run on this problem.
+    """
+    for method in methods:
+        require_values(method, frozenset(lanes.settings))
+    block = block_lanes(*lanes.shape, problem.dim)
+    shape = Shape(
+        block=block,
+        nested=problem.stochastic,
+        grid=round_up(len(plan.grid(problem.sample_fraction)), GRID_BLOCK),
+        targets=round_up(len(plan.targets), TARGET_BLOCK),
+        recorded=min(len(lanes.recorded), block[0] * block[1]),
+        by_gradient=merit_of(problem) == "gradient norm",
+        dtype=plan.dtype,
+    )
+    cast = dataclasses.replace(problem, data=trees.cast(problem.data, plan.dtype))
+    program = compile_program(cast, methods, frozenset(lanes.settings), shape)
+    return Job(
+        problem=problem, methods=tuple(methods), lanes=lanes, plan=plan, program=program, cast=cast
+    )
+
+
+def begin(job: Job, member: int, block: Block) -> tuple[Inputs, Carry]:
+    """The inputs and the first carry of one block."""
+    program, plan, problem = job.program, job.plan, job.problem
+    shape, real = program.shape, np.dtype(plan.dtype)
+    seeds = job.lanes.seeds[block.seeds]
+    starts = [trees.cast(problem.start(seed), plan.dtype) for seed in seeds]
+    points = jax.tree.map(lambda *leaves: np.stack(leaves), *starts)
+    keys = np.stack([key_data(seed) for seed in seeds])
+    seen, (value, norm) = jax.tree.map(np.asarray, program.evaluate(job.cast, points, keys))
+    reference = problem.saddle if problem.saddle is not None else problem.minimum
+    merit = norm if reference is None else value - reference
+    targets = plan.targets_on(problem)
+    levels = [np.abs(merit) * target for target in targets]
+    stop = {
+        "suboptimality": np.full_like(merit, 10 * plan.noise_floor),
+        "gradient norm": np.zeros_like(merit),
+        "escape": levels[-1],
+    }[merit_of(problem)]
+    levels += [np.full_like(merit, -np.inf)] * (shape.targets - len(targets))
+    limit = DIVERGENCE_FACTOR if problem.bounded_below else np.inf
+    diverged = limit * np.maximum(np.abs(merit), np.finfo(real).tiny)
+
+    def per_lane(leaf: np.ndarray) -> np.ndarray:
+        over = np.broadcast_to(leaf[:, None], (*shape.block, *leaf.shape[1:]))
+        return over.reshape(*shape.lanes, *leaf.shape[1:]).copy()
+
+    steps = plan.grid(problem.sample_fraction)
+    inputs = Inputs(
+        problem=job.cast,
+        hypers=tuple(_values(job, m, block) for m in range(len(job.methods))),
+        member=np.int32(member),
+        keys=keys if shape.nested else per_lane(keys),
+        grid=np.pad(steps, (0, shape.grid - len(steps)), mode="edge"),
+        num_edges=np.int32(len(steps)),
+        levels=np.stack([per_lane(level) for level in levels]),
+        stop_level=per_lane(stop),
+        diverged_level=per_lane(diverged.astype(real)),
+        reference=np.asarray(0.0 if reference is None else reference, real),
+        prices=np.asarray(plan.prices, real) * real.type(problem.sample_fraction),
+        budget=np.asarray(np.inf if plan.budget is None else plan.budget, real),
+        record=_recorded(job, block),
+    )
+    blank = jax.tree.map(lambda s: np.zeros(s.shape, s.dtype), program.blank)
+    blank.moving.calls[..., Calls._fields.index("value_and_gradients")] = 1
+    moving = blank.moving._replace(evaluation=jax.tree.map(per_lane, seen))
+    never = np.full_like(blank.hits.steps, -1)
+    hits = blank.hits._replace(next_level=per_lane(levels[0]), steps=never)
+    return inputs, blank._replace(moving=moving, hits=hits, fresh=np.bool_(True))
+
+
+def _values(job: Job, member: int, block: Block) -> dict[tuple[int, str], np.ndarray]:
+    """The hyperparameters of one member: the swept ones per setting of the block."""
+    method, over = job.methods[member], job.program.group.members[member].over
+    shape, values = job.program.shape, {}
+    for hyper in method.hyperparameters():
+        key = hyper.depth, hyper.name
+        if over[key] == SETTINGS:
+            value = np.asarray(job.lanes.settings[hyper.name])[block.settings]
+            values[key] = value if shape.nested else np.tile(value, shape.block[0])
+        else:
+            values[key] = np.asarray(hyper.value)
+    return {key: value.astype(job.plan.dtype) for key, value in values.items()}
+
+
+def _recorded(job: Job, block: Block) -> np.ndarray:
+    """The lanes of this block to log, as flat indices into the block, padded with lane 0."""
+    own = recorded_in(job.lanes.recorded, job.lanes.shape, block)
+    padded = np.zeros(job.program.shape.recorded, np.int32)
+    padded[: len(own)] = [inside for _, inside in own]
+    return padded
+
+
+def key_data(key: Any) -> np.ndarray:
+    """The two words of key data of a seed."""
+    return np.array([int(key) >> 32 & 0xFFFFFFFF, int(key) & 0xFFFFFFFF], np.uint32)

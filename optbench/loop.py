@@ -1,0 +1,275 @@
+"""The loop, as one XLA program: step, evaluate, and note which targets are met.
+
+Three nested while loops: over log edges; until the edge; until a lane meets a target. The
+innermost carries one boolean, so that hits are exact and nearly free.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from optbench import trees
+from optbench.group import Group
+from optbench.lanes import LANES, SEEDS, SHARED, Lanes, over_lanes
+from optbench.member import Hyperparameters, step_key
+from optbench.oracle import Evaluation, Oracle
+from optbench.problem import Params, Problem
+
+
+class Inputs(NamedTuple):
+    """What decides the numbers of a run; runtime arguments all."""
+
+    problem: Problem
+    hypers: tuple[Hyperparameters, ...]  # per member
+    member: jax.Array  # which member steps
+    keys: jax.Array  # [*seeds, 2] key data
+    grid: jax.Array  # [C] steps to log, padded with the last
+    num_edges: jax.Array  # how many of them are real
+    levels: jax.Array  # [K, *lanes] merit at which each target is met, descending
+    stop_level: jax.Array  # [*lanes] merit at which a lane is done
+    diverged_level: jax.Array  # [*lanes] merit above which a lane is given up
+    reference: jax.Array  # subtracted from f in the merit
+    prices: jax.Array  # [6] per kind of call
+    budget: jax.Array  # in gradient-equivalents
+    record: jax.Array  # [R] flat lanes whose points are logged
+
+
+class Log(NamedTuple):
+    """One row per log point."""
+
+    value: jax.Array  # [C, *lanes]
+    gradient_norm: jax.Array  # [C, *lanes]
+    calls: jax.Array  # [C, 6] or [C, *lanes, 6]
+    params: Params  # [C, R, ...]
+    diagnostics: jax.Array  # [C, D, *lanes]
+
+
+class Hits(NamedTuple):
+    """When each lane met each target.
+
+    Where the number of calls is shared by all lanes, it is kept once per event: a step at which
+    some lane met a target. There are at most E = lanes x K of them.
+    """
+
+    next_level: jax.Array  # [*lanes] the hardest merit not yet met
+    steps: jax.Array  # [K, *lanes], -1 where not met
+    calls: jax.Array  # [K, *lanes, 6], or [E, 6] where shared
+    events: jax.Array  # [E] step of each event, or [0] where calls vary
+    num_events: jax.Array
+
+
+class Moving(NamedTuple):
+    """What a step changes."""
+
+    step: jax.Array
+    evaluation: Evaluation
+    slots: tuple[jax.Array, ...]
+    calls: jax.Array  # [6] or [*lanes, 6]
+
+
+class Carry(NamedTuple):
+    """Everything the program hands from one call to the next."""
+
+    moving: Moving
+    hits: Hits
+    log: Log
+    edge: jax.Array  # index of the next log point
+    fresh: jax.Array  # whether nothing has been stepped or logged yet
+    done: jax.Array  # whether every lane is done
+
+
+class Form(NamedTuple):
+    """What shapes the program: compiling again is the price of changing any of these."""
+
+    group: Group
+    lanes: Lanes
+    by_gradient: bool  # whether the merit is |grad f|
+    exact: bool  # whether hits are seen at every step, or at log points only
+
+
+def evaluate(problem: Problem, params: Params, keys: jax.Array) -> tuple[Evaluation, Any]:
+    """The first evaluations over seeds: what the first step sees, and (f, |grad f|)."""
+
+    def seed(params: Params, key: jax.Array) -> tuple[Evaluation, Any]:
+        seen = Oracle(problem, step_key(key, jnp.int32(0))).value_and_grad(params)
+        return seen, _exact(problem, params) if problem.stochastic else _measures(seen)
+
+    return jax.vmap(seed)(params, keys)
+
+
+def advance(form: Form, inputs: Inputs, carry: Carry, stop_step: jax.Array) -> Carry:
+    """Run until `stop_step`, the last log point, or until every lane is done."""
+    moving = carry.moving
+    started = form.group.init(inputs.member, inputs.hypers, moving.evaluation.params, form.lanes)
+    slots = trees.where(carry.fresh, started, moving.slots)
+    carry = carry._replace(moving=moving._replace(slots=slots))
+
+    def unfinished(carry: Carry) -> jax.Array:
+        return (carry.edge < inputs.num_edges) & (carry.moving.step < stop_step) & ~carry.done
+
+    def to_edge(carry: Carry) -> Carry:
+        edge_step = inputs.grid[carry.edge]
+        end = jnp.minimum(edge_step, stop_step)
+        moving, hits = _segment(form, inputs, carry.moving, carry.hits, end, carry.fresh)
+        return _log(form, inputs, carry, moving, hits, moving.step == edge_step)
+
+    return jax.lax.while_loop(unfinished, to_edge, carry)
+
+
+def _segment(
+    form: Form, inputs: Inputs, moving: Moving, hits: Hits, end: jax.Array, fresh: jax.Array
+) -> tuple[Moving, Hits]:
+    """Step until `end`, noting every target as it is met."""
+
+    def any_hit(moving: Moving, next_level: jax.Array) -> jax.Array:
+        if not form.exact:
+            return jnp.zeros((), bool)
+        return jnp.any(_merit(form, inputs, *_measures_of(form, moving)) <= next_level)
+
+    def until_hit(state: tuple[Moving, Hits, jax.Array]) -> tuple[Moving, Hits, jax.Array]:
+        moving, hits, hit = state
+
+        def tick(inner: tuple[Moving, jax.Array]) -> tuple[Moving, jax.Array]:
+            moving = _tick(form, inputs, inner[0])
+            return moving, any_hit(moving, hits.next_level)
+
+        def going(inner: tuple[Moving, jax.Array]) -> jax.Array:
+            return (inner[0].step < end) & ~inner[1]
+
+        moving, hit = jax.lax.while_loop(going, tick, (moving, hit))
+        return moving, _note(form, inputs, moving, hits), jnp.zeros((), bool)
+
+    def until_end(state: tuple[Moving, Hits, jax.Array]) -> jax.Array:
+        return (state[0].step < end) | state[2]
+
+    if form.exact:
+        moving, hits, _ = jax.lax.while_loop(until_end, until_hit, (moving, hits, fresh))
+        return moving, hits
+    moving = jax.lax.while_loop(
+        lambda moving: moving.step < end, lambda moving: _tick(form, inputs, moving), moving
+    )
+    return moving, hits
+
+
+def _tick(form: Form, inputs: Inputs, moving: Moving) -> Moving:
+    """Step, then evaluate."""
+    step, evaluation, slots, calls = moving
+    operand = (evaluation, slots, calls, inputs.keys, step, inputs.problem)
+    point, slots, calls = form.group.step(inputs.member, inputs.hypers, operand, form.lanes)
+    step = step + 1
+    if form.group.evaluates and not inputs.problem.stochastic:
+        return Moving(step, point, slots, calls)
+    params = point.params if form.group.evaluates else point
+
+    def lane(params: Params, key: jax.Array, step: jax.Array, problem: Problem) -> Evaluation:
+        return Oracle(problem, step_key(key, step)).value_and_grad(params)
+
+    mapped = over_lanes(lane, (LANES, SEEDS, SHARED, SHARED), LANES, form.lanes)
+    evaluation = mapped(params, inputs.keys, step, inputs.problem)
+    return Moving(step, evaluation, slots, calls.at[..., 0].add(1))
+
+
+def _measures(evaluation: Evaluation) -> tuple[jax.Array, jax.Array]:
+    return evaluation.value, trees.norm(evaluation.grad)
+
+
+def _exact(problem: Problem, params: Params) -> tuple[jax.Array, jax.Array]:
+    """(f, |grad f|) from the whole objective."""
+    value, grad = jax.value_and_grad(problem.objective)(params, *problem.data)
+    return value, trees.norm(grad)
+
+
+def _measures_of(form: Form, moving: Moving) -> tuple[jax.Array, jax.Array]:
+    """(f, |grad f|) of all lanes as the steps see them; the norm is dropped where unused."""
+    return over_lanes(_measures, (LANES,), LANES, form.lanes)(moving.evaluation)
+
+
+def _merit(form: Form, inputs: Inputs, value: jax.Array, norm: jax.Array) -> jax.Array:
+    return norm if form.by_gradient else value - inputs.reference
+
+
+def _note(form: Form, inputs: Inputs, moving: Moving, hits: Hits, measures: Any = None) -> Hits:
+    """The hits after one evaluation."""
+    merit = _merit(form, inputs, *(measures or _measures_of(form, moving)))
+    any_met = jnp.any(merit <= hits.next_level)
+    met = (merit[None] <= inputs.levels) & (hits.steps < 0)
+    harder = jnp.where(inputs.levels < merit[None], inputs.levels, -jnp.inf).max(0)
+    noted = hits._replace(
+        next_level=jnp.where(merit <= hits.next_level, harder, hits.next_level),
+        steps=jnp.where(met, moving.step, hits.steps),
+    )
+    if form.group.calls_over == LANES:
+        calls = jnp.where(met[..., None], moving.calls[None], hits.calls)
+        return noted._replace(calls=calls)
+    return noted._replace(
+        calls=_set_row(hits.calls, moving.calls, hits.num_events),
+        events=_set_row(hits.events, moving.step, hits.num_events),
+        num_events=hits.num_events + any_met,
+    )
+
+
+def _set_row(rows: jax.Array, new: jax.Array, index: jax.Array) -> jax.Array:
+    """The rows with one replaced, in place."""
+    return jax.lax.dynamic_update_index_in_dim(rows, new, index, 0)
+
+
+def _log(
+    form: Form, inputs: Inputs, carry: Carry, moving: Moving, hits: Hits, at_edge: jax.Array
+) -> Carry:
+    """Write this point's row; off the edge it is overwritten later."""
+    points = moving.evaluation.params
+    if form.exact:
+        value, norm = _measures_of(form, moving)
+    else:
+        points = _reported_points(form, inputs, moving)
+        mapped = over_lanes(_exact, (SHARED, LANES), LANES, form.lanes)
+        value, norm = mapped(inputs.problem, points)
+        noted = _note(form, inputs, moving, hits, (value, norm))
+        hits = trees.where(at_edge, noted, hits)
+    rank = len(form.lanes)
+    recorded = jax.tree.map(
+        lambda leaf: leaf.reshape(-1, *leaf.shape[rank:])[inputs.record], points
+    )
+    row = Log(value, norm, moving.calls, recorded, _diagnostics(form, inputs, moving, points))
+    log = jax.tree.map(lambda rows, new: _set_row(rows, new, carry.edge), carry.log, row)
+    merit = _merit(form, inputs, value, norm)
+    lane_done = (
+        (moving.calls @ inputs.prices >= inputs.budget)
+        | ~jnp.isfinite(value)
+        | (merit > inputs.diverged_level)
+        | (merit <= inputs.stop_level)
+    )
+    done = at_edge & jnp.all(lane_done)
+    edge = carry.edge + at_edge.astype(carry.edge.dtype)
+    return Carry(moving, hits, log, edge, jnp.zeros((), bool), done)
+
+
+def _reported_points(form: Form, inputs: Inputs, moving: Moving) -> Params:
+    if not form.group.reports_elsewhere:
+        return moving.evaluation.params
+    member = form.group.members[0]
+
+    def lane(values: Hyperparameters, params: Params, state: Any) -> Params:
+        eval_params = member.method.build(values).eval_params
+        return params if eval_params is None else eval_params(params, state)
+
+    mapped = over_lanes(lane, (member.over, LANES, member.state_over), LANES, form.lanes)
+    state = form.group.unpack(member, moving.slots)
+    return mapped(inputs.hypers[0], moving.evaluation.params, state)
+
+
+def _diagnostics(form: Form, inputs: Inputs, moving: Moving, points: Params) -> jax.Array:
+    """[D, *lanes]: what the problem's monitors say, then what the member reports."""
+    told = form.group.report(inputs.member, inputs.hypers, moving.slots, form.lanes)
+    monitors = inputs.problem.monitors
+    if not monitors:
+        return told
+
+    def lane(points: Params, problem: Problem) -> jax.Array:
+        return jnp.stack([monitor(points, *problem.data) for _, monitor in monitors])
+
+    seen = over_lanes(lane, (LANES, SHARED), LANES, form.lanes)(points, inputs.problem)
+    return jnp.concatenate([jnp.moveaxis(seen, -1, 0), told])

@@ -1,0 +1,197 @@
+"""One method, as tracing a step of it shows it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from optbench.errors import OptbenchError
+from optbench.lanes import LANES, SEEDS, SETTINGS, SHARED, Over, lead, varying
+from optbench.optimizer import Method, Step
+from optbench.oracle import Calls, Evaluation, Oracle, untouched
+from optbench.problem import Problem
+
+Hyperparameters = Mapping[tuple[int, str], Any]  # (depth, name) -> scalar, or [H] where swept
+
+
+class Slot(NamedTuple):
+    """Room for one state leaf of one lane (or of all lanes, where it is shared)."""
+
+    shape: tuple[int, ...]
+    dtype: Any
+    over: Over
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Member:
+    """One method of a group, with what tracing it has shown.
+
+    Attributes:
+        method: the method.
+        over: (depth, name) of each hyperparameter -> SETTINGS where swept, else SHARED.
+        state: shapes and dtypes of one lane's state.
+        state_over: which of its leaves vary over lanes.
+        calls_over: whether its number of oracle calls does.
+        evaluates: whether its step returns the evaluation at the next point.
+        asks: whether its step asks the oracle anything.
+        reports_elsewhere: whether it reports another point than it steps from.
+        diagnostics: names of what it reports.
+    """
+
+    method: Method
+    over: Mapping[tuple[int, str], Over]
+    state: Any
+    state_over: Any
+    calls_over: Over
+    evaluates: bool
+    asks: bool
+    reports_elsewhere: bool
+    diagnostics: tuple[str, ...]
+
+    @property
+    def groupable(self) -> bool:
+        """Whether it can share a program: it only needs the evaluation it is handed."""
+        return not (self.asks or self.evaluates or self.reports_elsewhere)
+
+    @property
+    def slots(self) -> list[Slot]:
+        """The slot of each state leaf."""
+        leaves = jax.tree.leaves(self.state)
+        overs = jax.tree.leaves(self.state_over, is_leaf=lambda o: isinstance(o, Over))
+        return [Slot(s.shape, s.dtype, o) for s, o in zip(leaves, overs, strict=True)]
+
+
+def step_key(key_data: jax.Array, step: jax.Array) -> jax.Array:
+    """The key of one step: the seed's key folded with the step's index."""
+    return jax.random.fold_in(jax.random.wrap_key_data(key_data, impl="threefry2x32"), step)
+
+
+def reported(method: Method, values: Hyperparameters, state: Any) -> dict[str, Any]:
+    """The diagnostics a method reports of its state."""
+    optimizer = method.build(values)
+    return {} if optimizer.report is None else optimizer.report(state)
+
+
+def take_step(
+    method: Method,
+    evaluation: Evaluation,
+    state: Any,
+    values: Hyperparameters,
+    key_data: jax.Array,
+    step: jax.Array,
+    problem: Problem,
+) -> Step:
+    """One step of one lane."""
+    oracle = Oracle(problem, step_key(key_data, step))
+    return method.build(values).step(evaluation, state, oracle)
+
+
+def count(calls: Calls) -> jax.Array:
+    """Calls as one vector of integers."""
+    return jnp.stack([jnp.asarray(kind, jnp.int32) for kind in calls])
+
+
+def examine(
+    problem: Problem, method: Method, swept: frozenset[str], start: Evaluation, key_data: Any
+) -> Member:
+    """Trace one step of a method to see its state and what varies over lanes.
+
+    Args:
+        problem: shapes and dtypes of its data suffice.
+        method: the method.
+        swept: names of the hyperparameters that take one value per setting.
+        start: one lane's evaluation (shapes and dtypes).
+        key_data: one seed's key data (shape and dtype).
+
+    Raises:
+        OptbenchError: the method's state changes its structure, shapes or dtypes in a step.
+        NotApplicable: the method needs structure the problem lacks.
+    """
+    dtype = start.value.dtype
+    over = _locate(method, swept)
+    values = {name: jax.ShapeDtypeStruct((), dtype) for name in over}
+    state = jax.eval_shape(lambda p, v: method.build(v).init(p), start.params, values)
+    taken: list[Step] = []
+
+    def lane(carry: Any, *arguments: Any) -> Any:
+        state, calls = carry
+        start, values, key, problem = arguments
+        step = take_step(method, start, state, values, key, jnp.int32(0), problem)
+        _check_stable(method, state, step.state)
+        taken.append(step)
+        return step.state, calls + count(step.calls)
+
+    def step(start: Evaluation, state: Any, values: Hyperparameters, oracle: Any) -> Step:
+        return method.build(values).step(start, state, oracle)
+
+    calls = jax.ShapeDtypeStruct((len(Calls._fields),), jnp.int32)
+    swept_values = {n: jax.ShapeDtypeStruct(lead(o, (1, 1)), dtype) for n, o in over.items()}
+    evaluations = jax.tree.map(lambda s: jax.ShapeDtypeStruct((1, 1, *s.shape), s.dtype), start)
+    keys = jax.ShapeDtypeStruct((1, *key_data.shape), key_data.dtype)
+    state_over, calls_over = varying(
+        lane, (state, calls), (LANES, over, SEEDS, SHARED), evaluations, swept_values, keys, problem
+    )
+    told = jax.eval_shape(lambda v, s: reported(method, v, s), values, state)
+    return Member(
+        method=method,
+        over=over,
+        state=state,
+        state_over=state_over,
+        calls_over=calls_over,
+        evaluates=taken[-1].evaluation is not None,
+        asks=untouched(step, start, state, values) is None,
+        reports_elsewhere=_has_eval_params(method, values),
+        diagnostics=tuple(sorted(told)),
+    )
+
+
+def _has_eval_params(method: Method, values: Hyperparameters) -> bool:
+    found: list[bool] = []
+
+    def build(values: Hyperparameters) -> None:
+        found.append(method.build(values).eval_params is not None)
+
+    jax.eval_shape(build, values)
+    return found[0]
+
+
+def require_values(method: Method, swept: frozenset[str]) -> None:
+    """Refuse a method whose required hyperparameter is neither given nor swept.
+
+    Raises:
+        OptbenchError: naming it.
+    """
+    for hyper in method.hyperparameters():
+        if hyper.value is None and hyper.name not in swept:
+            raise OptbenchError(
+                f"optimizer {method.label!r} needs a {hyper.name}",
+                f"write {method.name}[{hyper.name}=0.1]",
+            )
+
+
+def _locate(method: Method, swept: frozenset[str]) -> dict[tuple[int, str], Over]:
+    """SETTINGS for the innermost owner of each swept name, SHARED for the rest."""
+    over = {(h.depth, h.name): SHARED for h in method.hyperparameters()}
+    for name in swept:
+        owners = [key for key in over if key[1] == name]
+        if not owners:
+            raise OptbenchError(
+                f"optimizer {method.label!r} has no hyperparameter {name!r} to sweep",
+                "`optbench list optimizers --json` shows the hyperparameters of each",
+            )
+        over[max(owners)] = SETTINGS
+    return over
+
+
+def _check_stable(method: Method, before: Any, after: Any) -> None:
+    told = jax.tree.structure(before), [(s.shape, s.dtype) for s in jax.tree.leaves(before)]
+    seen = jax.tree.structure(after), [(s.shape, s.dtype) for s in jax.tree.leaves(after)]
+    if told != seen:
+        raise OptbenchError(
+            f"the state of optimizer {method.label!r} changes its structure, shapes or dtypes",
+            "return a state of the structure, shapes and dtypes that init made",
+        )

@@ -1,0 +1,1 @@
+"""The catalog of optimizers: one file per family, one function per optimizer."""

@@ -1,0 +1,280 @@
+"""Compiling: one executable per form, kept for every run that differs only in its arguments."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from optbench import trees
+from optbench.group import Group, make_group
+from optbench.lanes import LANES, SEEDS, Lanes, Over, lead
+from optbench.loop import Carry, Form, Hits, Inputs, Log, Moving, advance, evaluate
+from optbench.member import Member, examine
+from optbench.optimizer import Method
+from optbench.oracle import Calls, Evaluation
+from optbench.problem import Problem
+
+TARGET_BLOCK = 5  # targets come in multiples of this
+BLOCK_BYTES = 6 << 20  # lanes run in blocks whose points, times STATE_COPIES, stay below this
+STATE_COPIES = 6  # arrays of the size of the parameters that a typical step touches
+GROUPED_OPTIONS = {"xla_cpu_use_fusion_emitters": False}  # compiles a switch faster
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Shape:
+    """The sizes that a program is compiled for.
+
+    Attributes:
+        block: (seeds, settings) that run together.
+        nested: whether lanes are nested: where samples are shared by the settings of a seed.
+        grid: capacity of the log.
+        targets: capacity of the table of hits.
+        recorded: lanes of one block whose points are logged.
+        by_gradient: whether the merit is the gradient norm.
+        dtype: "float64" or "float32".
+    """
+
+    block: tuple[int, int]
+    nested: bool
+    grid: int
+    targets: int
+    recorded: int
+    by_gradient: bool
+    dtype: str
+
+    @property
+    def lanes(self) -> Lanes:
+        """The leading axes of lane arrays."""
+        return self.block if self.nested else (self.block[0] * self.block[1],)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Program:
+    """A compiled group on problems of one structure.
+
+    Attributes:
+        form: what shaped it.
+        shape: the sizes it was compiled for.
+        evaluate: (problem, params [S, ...], keys) -> first evaluations.
+        advance: (inputs, carry, stop_step) -> carry; the carry is donated.
+        blank: a carry of zeros to start from (shapes and dtypes).
+        compile_seconds: what building it took.
+    """
+
+    form: Form
+    shape: Shape
+    evaluate: Callable[..., Any]
+    advance: Callable[..., Any]
+    blank: Carry
+    compile_seconds: float
+
+    @property
+    def group(self) -> Group:
+        """The group that it runs."""
+        return self.form.group
+
+
+def precision(dtype: str) -> Any:
+    """The context in which arrays of this precision are traced, compiled and run."""
+    return jax.enable_x64(dtype == "float64")
+
+
+def round_up(count: int, block: int) -> int:
+    """The least positive multiple of `block` that is no less than `count`."""
+    return block * max(1, -(-count // block))
+
+
+def block_lanes(num_seeds: int, num_settings: int, dim: int) -> tuple[int, int]:
+    """How many (seeds, settings) run together, so that their points stay in the cache."""
+    limit = max(1, BLOCK_BYTES // (8 * STATE_COPIES * dim))
+    settings = _largest_divisor(num_settings, limit)
+    seeds = _largest_divisor(num_seeds, max(1, limit // num_settings))
+    return seeds, settings
+
+
+def _largest_divisor(number: int, limit: int) -> int:
+    return max(d for d in range(1, number + 1) if number % d == 0 and d <= max(1, limit))
+
+
+def abstract(tree: Any) -> Any:
+    """Shapes and dtypes of a tree."""
+    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(np.shape(leaf), leaf.dtype), tree)
+
+
+_PROGRAMS: dict[Any, Program] = {}  # under everything that would compile another one
+
+
+def compile_program(
+    problem: Problem, methods: Sequence[Method], swept: frozenset[str], shape: Shape
+) -> Program:
+    """The executable for methods on problems of this structure, compiled once per process.
+
+    Args:
+        problem: its data already cast.
+        methods: the members of the group, in the order of the switch.
+        swept: names of the hyperparameters with one value per setting.
+        shape: the sizes to compile for.
+
+    Raises:
+        OptbenchError: a method cannot be built, or its state is not stable.
+        NotApplicable: a method needs structure that the problem lacks.
+    """
+    start = trees.cast(problem.start(0), shape.dtype)
+    key = (tuple(m.structure for m in methods), swept, _outline(problem), _outline(start), shape)
+    if key not in _PROGRAMS:
+        _PROGRAMS[key] = _build(problem, tuple(methods), swept, shape, abstract(start))
+    return _PROGRAMS[key]
+
+
+def _build(
+    problem: Problem, methods: tuple[Method, ...], swept: frozenset[str], shape: Shape, start: Any
+) -> Program:
+    began = time.perf_counter()
+    with precision(shape.dtype):
+        group, seen = trace_group(problem, methods, swept, start, shape.dtype)
+        elsewhere = group.reports_elsewhere
+        form = Form(group, shape.lanes, shape.by_gradient, not (problem.stochastic or elsewhere))
+        inputs, carry = _avals(form, shape, abstract(problem), seen)
+        stop = jax.ShapeDtypeStruct((), np.int32)
+        options = GROUPED_OPTIONS if len(methods) > 1 else None
+        advance_jit = jax.jit(functools.partial(advance, form), donate_argnums=1)
+        advancing = _compiled(advance_jit.lower(inputs, carry, stop), options)
+        evaluating = _evaluator(problem, shape, start)
+    seconds = time.perf_counter() - began
+    return Program(form, shape, evaluating, advancing, carry, seconds)
+
+
+_MEMBERS: dict[Any, Member] = {}
+
+
+def trace_group(
+    problem: Problem,
+    methods: Sequence[Method],
+    swept: frozenset[str],
+    start: Any,
+    dtype: str,
+) -> tuple[Group, Evaluation]:
+    """The group of the given methods, and the shapes of one lane's evaluation.
+
+    A method that asks the oracle nothing is traced once for all problems of the same parameters.
+
+    Args:
+        problem: shapes and dtypes of its data suffice.
+        methods: the members, in the order of the switch.
+        swept: names of the hyperparameters with one value per setting.
+        start: shapes and dtypes of the parameters.
+        dtype: "float64" or "float32".
+
+    Raises:
+        OptbenchError: a method cannot be built, or its state is not stable.
+        NotApplicable: a method needs structure that the problem lacks.
+    """
+    with precision(dtype):
+        key_data = jax.ShapeDtypeStruct((2,), np.uint32)
+        seen = Evaluation(start, jax.ShapeDtypeStruct((), np.dtype(dtype)), start)
+        shapes = abstract(problem)
+        members = []
+        for method in methods:
+            anywhere = (method.structure, swept, dtype, _outline(start))
+            here = (*anywhere, _outline(shapes))
+            member = _MEMBERS.get(anywhere) or _MEMBERS.get(here)
+            if member is None:
+                member = examine(shapes, method, swept, seen, key_data)
+                _MEMBERS[here if member.asks else anywhere] = member
+            members.append(dataclasses.replace(member, method=method))
+    return make_group(members), seen
+
+
+def _outline(tree: Any) -> tuple[Any, ...]:
+    """Structure, shapes and dtypes of a tree, hashable."""
+    leaves, structure = jax.tree.flatten(tree)
+    return structure, tuple((np.shape(leaf), str(leaf.dtype)) for leaf in leaves)
+
+
+def _compiled(lowered: Any, options: dict[str, Any] | None) -> Callable[..., Any]:
+    if options is None:
+        return lowered.compile()
+    try:
+        return lowered.compile(compiler_options=options)
+    except (RuntimeError, ValueError):  # an internal flag, which other versions may refuse
+        return lowered.compile()
+
+
+_EVALUATORS: dict[Any, Callable[..., Any]] = {}
+
+
+def _evaluator(problem: Problem, shape: Shape, start: Any) -> Callable[..., Any]:
+    seeds = shape.block[0]
+    points = jax.tree.map(lambda s: jax.ShapeDtypeStruct((seeds, *s.shape), s.dtype), start)
+    keys = jax.ShapeDtypeStruct((seeds, 2), np.uint32)
+    arguments = (abstract(problem), points, keys)
+    key = _outline(arguments)
+    if key not in _EVALUATORS:
+        _EVALUATORS[key] = jax.jit(evaluate).lower(*arguments).compile()
+    return _EVALUATORS[key]
+
+
+def _avals(form: Form, shape: Shape, problem: Any, seen: Evaluation) -> tuple[Inputs, Carry]:
+    real, integer, flag = np.dtype(shape.dtype), np.dtype(np.int32), np.dtype(bool)
+    lanes, group, kinds = shape.lanes, form.group, len(Calls._fields)
+
+    def array(dims: tuple[int, ...], dtype: Any = real) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct(dims, dtype)
+
+    def stacked(dims: tuple[int, ...], tree: Any) -> Any:
+        return jax.tree.map(lambda s: array((*dims, *s.shape), s.dtype), tree)
+
+    def over(axes: Over) -> tuple[int, ...]:
+        return lead(axes, lanes)
+
+    inputs = Inputs(
+        problem=problem,
+        hypers=tuple({n: array(over(o)) for n, o in m.over.items()} for m in group.members),
+        member=array((), integer),
+        keys=array((*over(SEEDS), 2), np.uint32),
+        grid=array((shape.grid,), integer),
+        num_edges=array((), integer),
+        levels=array((shape.targets, *lanes)),
+        stop_level=array(lanes),
+        diverged_level=array(lanes),
+        reference=array(()),
+        prices=array((kinds,)),
+        budget=array(()),
+        record=array((shape.recorded,), integer),
+    )
+    calls = (*over(group.calls_over), kinds)
+    diagnostics = len(problem.monitors) + group.num_diagnostics
+    table = (shape.targets, *lanes)
+    events = 0 if group.calls_over == LANES else int(np.prod(table))
+    carry = Carry(
+        moving=Moving(
+            step=array((), integer),
+            evaluation=stacked(lanes, seen),
+            slots=tuple(array((*over(s.over), *s.shape), s.dtype) for s in group.slots),
+            calls=array(calls, integer),
+        ),
+        hits=Hits(
+            next_level=array(lanes),
+            steps=array(table, integer),
+            calls=array((events, kinds) if events else (*table, kinds), integer),
+            events=array((events,), integer),
+            num_events=array((), integer),
+        ),
+        log=Log(
+            value=array((shape.grid, *lanes)),
+            gradient_norm=array((shape.grid, *lanes)),
+            calls=array((shape.grid, *calls), integer),
+            params=stacked((shape.grid, shape.recorded), seen.params),
+            diagnostics=array((shape.grid, diagnostics, *lanes)),
+        ),
+        edge=array((), integer),
+        fresh=array((), flag),
+        done=array((), flag),
+    )
+    return inputs, carry

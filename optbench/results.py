@@ -1,0 +1,155 @@
+"""The results of one study, read-only. Reading them needs no JAX."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import json
+import sqlite3
+import tomllib
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from optbench import database
+from optbench.errors import OptbenchError, unknown_name
+from optbench.records import Cell as Cell
+from optbench.records import ProblemRecord as ProblemRecord
+from optbench.records import Surface as Surface
+from optbench.records import unpack_trajectory
+from optbench.store import read_problem
+from optbench.summary import Summary, summarize
+from optbench.trajectory import Trajectory
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Results:
+    """What a study has found so far.
+
+    Attributes:
+        folder: of the study; None where it was kept in memory.
+        study: the study, as `study.toml` has it, with every default.
+        environment: of its latest run: versions, device, flags.
+        problems: label -> record, in study order.
+        optimizers: labels, in study order.
+        cells: those computed, in study order; an unfinished cell is absent.
+        load: key of a cell -> its trajectory, packed; None where it has none.
+    """
+
+    folder: Path | None
+    study: Mapping[str, Any]
+    environment: Mapping[str, Any]
+    problems: Mapping[str, ProblemRecord]
+    optimizers: tuple[str, ...]
+    cells: tuple[Cell, ...]
+    load: Callable[[str], bytes | None] = dataclasses.field(repr=False)
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Results:
+        """The results in a folder.
+
+        Raises:
+            OptbenchError: there are none, they are damaged or foreign, or a newer optbench wrote
+                them.
+        """
+        folder = Path(folder)
+        with _damage_said(folder), database.reading(folder) as connection:
+            database.check_whole(connection, folder)
+            return read_results(connection, folder, functools.partial(_load, folder))
+
+    def trajectory(self, problem: str, optimizer: str) -> Trajectory | None:
+        """What an optimizer did on a problem over all lanes; None where it has not finished.
+
+        Raises:
+            OptbenchError: the study has no such problem or optimizer.
+        """
+        for kind, label, known in (
+            ("problem", problem, list(self.problems)),
+            ("optimizer", optimizer, list(self.optimizers)),
+        ):
+            if label not in known:
+                raise unknown_name(kind, label, known, f"this study has {', '.join(known)}")
+        key = self._keys.get((problem, optimizer))
+        packed = None if key is None else self.load(key)
+        with _damage_said(self.folder):
+            return None if packed is None else unpack_trajectory(packed)
+
+    @functools.cached_property
+    def _keys(self) -> dict[tuple[str, str], str]:
+        return {(cell.problem, cell.optimizer): cell.key for cell in self.cells}
+
+    def summary(self) -> Summary:
+        """Who wins on what, by how much, and what failed."""
+        return summarize(self.study, self.problems, self.optimizers, self.cells, self.trajectory)
+
+    def __str__(self) -> str:
+        return self.summary().text()
+
+
+def read_results(
+    connection: sqlite3.Connection, folder: Path | None, load: Callable[[str], bytes | None]
+) -> Results:
+    """The results in an open database.
+
+    Args:
+        connection: to the database.
+        folder: it lies in; None in memory.
+        load: key of a cell -> its trajectory, packed.
+    """
+    connection.row_factory = sqlite3.Row
+    now = connection.execute("SELECT * FROM study JOIN environments ON id = environment").fetchone()
+    if now is None:
+        raise OptbenchError(f"the study in {folder} was never started", "`optbench run` starts it")
+    study = tomllib.loads(now["toml"])
+    problems = connection.execute("SELECT * FROM problems ORDER BY position").fetchall()
+    names = [field.name for field in dataclasses.fields(Cell)]
+    columns = ", ".join(f'cells."{name}"' for name in names)
+    cells = connection.execute(
+        f"SELECT {columns} FROM shown JOIN cells USING (key) ORDER BY position"
+    ).fetchall()
+    return Results(
+        folder=folder,
+        study=study,
+        environment=json.loads(now["json"]),
+        problems={row["label"]: read_problem(row) for row in problems},
+        optimizers=tuple(study["optimizers"]),
+        cells=tuple(Cell(**dict(row)) for row in cells),
+        load=load,
+    )
+
+
+def study_name(folder: Path) -> str | None:
+    """The name of the study that the results in a folder belong to; None while there is none.
+
+    Raises:
+        OptbenchError: there are no results, or they cannot be read.
+    """
+    with database.reading(folder) as connection:
+        row = connection.execute("SELECT toml FROM study").fetchone()
+    return None if row is None else tomllib.loads(row[0])["name"]
+
+
+def _load(folder: Path, key: str) -> bytes | None:
+    with database.reading(folder) as connection:
+        row = connection.execute("SELECT trajectory FROM cells WHERE key = ?", [key]).fetchone()
+    return None if row is None else row[0]
+
+
+def read_memory(connection: sqlite3.Connection) -> Results:
+    """The results in a database in memory, which may then be closed."""
+    packed = dict(connection.execute("SELECT key, trajectory FROM cells"))
+    return read_results(connection, None, packed.get)
+
+
+@contextlib.contextmanager
+def _damage_said(folder: Path | None) -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise OptbenchError(
+            f"{folder or 'results in memory'}: the results are damaged ({error})",
+            "restore a copy, or run the study with fresh results",
+        ) from error

@@ -1,0 +1,142 @@
+"""Running: `run()` drives the compiled loop and returns what happened."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import numpy as np
+
+from optbench.curvature import smallest_eigenvalues
+from optbench.job import Job, begin, prepare
+from optbench.logbook import Block, Finished, assemble
+from optbench.loop import Carry, Inputs
+from optbench.optimizer import Method, make_method
+from optbench.plan import Lanes, Plan, change_plan, merit_of
+from optbench.problem import Problem
+from optbench.program import Program, Shape, precision
+from optbench.trajectory import Trajectory
+from optbench.validation import validate_problem
+
+CHUNK_SECONDS = 0.3  # progress and Ctrl-C are looked after this often
+FIRST_CHUNK = 256  # steps of the first call
+
+Progress = Callable[[float], None]  # told the share of the work that is done
+
+
+def execute(job: Job, member: int = 0, progress: Progress | None = None) -> Trajectory:
+    """Run one member of a job over all its lanes.
+
+    Args:
+        job: what `prepare` returned.
+        member: index of the method to run.
+        progress: told the share of this run that is done.
+    """
+    began = time.perf_counter()
+    finished: list[Finished] = []
+    with precision(job.plan.dtype):
+        blocks = list(_blocks(job.lanes, job.program.shape))
+        for index, block in enumerate(blocks):
+
+            def tell(share: float, index: int = index) -> None:
+                if progress is not None:
+                    progress((index + share) / len(blocks))
+
+            inputs, carry = begin(job, member, block)
+            carry = _drive(job.program, inputs, carry, tell)
+            ends = carry.moving.evaluation.params
+            rows = int(carry.edge)
+            finished.append(Finished(block, inputs, carry.hits, carry.log, rows, ends))
+        curvature = _curvature(job, finished) if merit_of(job.problem) == "gradient norm" else None
+    monitors = tuple(name for name, _ in job.problem.monitors)
+    return assemble(
+        finished,
+        seeds=job.lanes.seeds,
+        settings=job.lanes.settings,
+        recorded=job.lanes.recorded,
+        merit=merit_of(job.problem),
+        exact=job.program.form.exact,
+        targets=job.plan.targets_on(job.problem),
+        noise_floor=job.plan.noise_floor,
+        curvature=curvature,
+        diagnostics=monitors + job.program.group.members[member].diagnostics,
+        compile_seconds=job.program.compile_seconds,
+        run_seconds=time.perf_counter() - began,
+    )
+
+
+def _drive(program: Program, inputs: Inputs, carry: Carry, tell: Progress) -> Carry:
+    """Call the device in chunks until the log is full or all lanes are done."""
+    stop = chunk = FIRST_CHUNK
+    last = int(inputs.grid[-1])
+    while True:
+        began = time.perf_counter()
+        carry = program.advance(inputs, carry, np.int32(min(stop, last)))
+        step = int(carry.moving.step)
+        if step >= last or bool(carry.done):
+            return jax.tree.map(np.asarray, carry)
+        tell(step / last)
+        spent = max(time.perf_counter() - began, 1e-6)
+        chunk = max(1, int(chunk * min(8.0, CHUNK_SECONDS / spent)))
+        stop = step + chunk
+
+
+def _curvature(job: Job, finished: list[Finished]) -> np.ndarray:
+    """[S, H] the smallest Hessian eigenvalue at the end of each lane that met a target."""
+    smallest = np.full(job.lanes.shape, np.nan)
+    for part in finished:
+        met = part.unfold((part.hits.steps >= 0).any(0))
+        ends = jax.tree.map(lambda leaf, part=part, met=met: part.unfold(leaf)[met], part.ends)
+        if met.any():
+            smallest[part.block.seeds, part.block.settings][met] = smallest_eigenvalues(
+                job.cast, ends
+            )
+    return smallest
+
+
+def _blocks(lanes: Lanes, shape: Shape) -> Iterator[Block]:
+    (all_seeds, all_settings), (seeds, settings) = lanes.shape, shape.block
+    for seed in range(0, all_seeds, seeds):
+        for setting in range(0, all_settings, settings):
+            yield Block(slice(seed, seed + seeds), slice(setting, setting + settings))
+
+
+def run(
+    problem: Problem,
+    optimizer: Method | Callable[..., Any],
+    key: Any = 0,
+    *,
+    plan: Plan | None = None,
+    record: bool = True,
+    **changes: Any,
+) -> Trajectory:
+    """Run one optimizer once, from one start.
+
+    Args:
+        problem: what to minimize.
+        optimizer: a `Method`, or a factory whose parameters all have defaults.
+        key: a seed, or a JAX key: decides the start and every sample.
+        plan: how far to run and what to log.
+        record: whether to keep the point at every log point.
+        **changes: fields of `Plan` to set, such as `budget=500` or `num_steps=100`.
+
+    Returns:
+        The trajectory, without axes for seeds and settings.
+
+    Raises:
+        OptbenchError: bad input, said in one line.
+    """
+    method = optimizer if isinstance(optimizer, Method) else make_method(optimizer)
+    plan = change_plan(plan or Plan(), changes)
+    validate_problem(problem)
+    seed = key if isinstance(key, int) else _seed(key)
+    lanes = Lanes(seeds=(seed,), recorded=(0,) if record else ())
+    return execute(prepare(problem, [method], lanes, plan)).lane(0, 0)
+
+
+def _seed(key: Any) -> int:
+    """A JAX key as a seed: its two words as one number."""
+    high, low = np.asarray(jax.random.key_data(key)).ravel().tolist()[:2]
+    return high << 32 | low

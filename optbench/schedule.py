@@ -1,0 +1,149 @@
+"""Working off the cells of a study, one group after the other, telling what happens."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import time
+from collections.abc import Callable, Iterable
+
+import jax
+
+from optbench.cells import Batch
+from optbench.errors import NotApplicable, OptbenchError
+from optbench.job import Job, prepare
+from optbench.records import Cell
+from optbench.run import execute
+from optbench.store import Store
+from optbench.trajectory import Trajectory
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StudyStarted:
+    """A study begins: how many cells it has, and how many of them are finished already."""
+
+    total: int
+    finished: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Compiling:
+    """A group's program is being compiled."""
+
+    problem: str
+    optimizers: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Running:
+    """A cell is running: the share in [0, 1] of it that is done."""
+
+    problem: str
+    optimizer: str
+    share: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CellFinished:
+    """A cell is done, whatever its status, and kept."""
+
+    cell: Cell
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StudyFinished:
+    """A study is done: seconds from start to end, and those spent compiling and running."""
+
+    seconds: float
+    compile_seconds: float
+    run_seconds: float
+
+
+Event = StudyStarted | Compiling | Running | CellFinished | StudyFinished
+Listener = Callable[[Event], None]
+
+
+def work_off(batches: Iterable[Batch], store: Store, listener: Listener) -> tuple[float, float]:
+    """Compute the pending cells of every batch, and keep each as it finishes.
+
+    A cell that fails is kept as failed, with its message, and the others go on. A group that does
+    not compile is taken apart, so that only the member that is to blame fails.
+
+    Returns:
+        Seconds spent compiling, and running.
+    """
+    waiting = collections.deque(batches)
+    compiling = running = 0.0
+    while waiting:
+        batch = waiting.popleft()
+        listener(Compiling(problem=batch.problem, optimizers=tuple(batch.methods)))
+        job, seconds = _compiled(batch)
+        compiling += seconds
+        if isinstance(job, Exception) and len(batch.methods) > 1:
+            parts = batch.apart()
+            store.add_groups(batch.problem, [part.pending for part in parts])
+            waiting.extendleft(reversed(parts))
+            continue
+        for label in batch.pending:
+            outcome = job if isinstance(job, Exception) else _run(job, batch, label, listener)
+            cell = _cell(batch, label, outcome, seconds)
+            done = outcome if isinstance(outcome, Trajectory) else None
+            store.commit(cell, done)
+            listener(CellFinished(cell=cell))
+            running += cell.run_seconds or 0.0
+    return compiling, running
+
+
+def _compiled(batch: Batch) -> tuple[Job | Exception, float]:
+    """The job of a batch, or why there is none, and the seconds that took."""
+    began = time.perf_counter()
+    instance, methods = batch.instance, list(batch.methods.values())
+    try:
+        job = prepare(instance.problem, methods, batch.lanes, instance.plan)
+    except Exception as error:
+        job = error
+    return job, time.perf_counter() - began
+
+
+def _run(job: Job, batch: Batch, label: str, listener: Listener) -> Trajectory | Exception:
+    def tell(share: float) -> None:
+        listener(Running(problem=batch.problem, optimizer=label, share=share))
+
+    tell(0.0)
+    try:
+        trajectory = execute(job, list(batch.methods).index(label), tell)
+    except Exception as error:
+        return error
+    leaves = jax.tree_util.tree_leaves_with_path(trajectory.params)
+    named = {jax.tree_util.keystr(path): leaf for path, leaf in leaves}
+    return dataclasses.replace(trajectory, params=named.get("", named))
+
+
+def _cell(
+    batch: Batch, label: str, outcome: Trajectory | Exception, compile_seconds: float
+) -> Cell:
+    if isinstance(outcome, Exception):
+        return failed_cell(batch.keys[label], batch.problem, label, outcome)
+    return Cell(
+        key=batch.keys[label],
+        problem=batch.problem,
+        optimizer=label,
+        group=" + ".join(batch.methods),
+        status="finished",
+        compile_seconds=compile_seconds,
+        run_seconds=outcome.run_seconds,
+    )
+
+
+def failed_cell(key: str, problem: str, optimizer: str, error: Exception) -> Cell:
+    """The cell of a pair that failed, or that cannot run."""
+    lines = str(error).strip().splitlines() or [""]
+    told = isinstance(error, OptbenchError)
+    return Cell(
+        key=key,
+        problem=problem,
+        optimizer=optimizer,
+        group=optimizer,
+        status="not applicable" if isinstance(error, NotApplicable) else "failed",
+        message=error.message if told else f"{type(error).__name__}: {lines[0]}",
+    )

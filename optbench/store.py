@@ -1,0 +1,189 @@
+"""What a study keeps in its SQLite file: one transaction per cell."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from optbench.database import said_plainly, writing
+from optbench.records import Cell, ProblemRecord, Surface, pack, pack_trajectory, unpack
+from optbench.trajectory import Trajectory
+
+SCHEMA = """
+CREATE TABLE environments (id INTEGER PRIMARY KEY, json TEXT NOT NULL UNIQUE);
+CREATE TABLE study (toml TEXT NOT NULL, environment INTEGER NOT NULL REFERENCES environments);
+CREATE TABLE problems (
+    position INTEGER PRIMARY KEY, label TEXT NOT NULL UNIQUE, dim INTEGER, minimum REAL,
+    minimum_kind TEXT, saddle REAL, stochastic INTEGER NOT NULL, convex INTEGER, smoothness REAL,
+    strong_convexity REAL, noise_floor REAL, source TEXT NOT NULL, merit TEXT NOT NULL,
+    region TEXT, failure TEXT, arrays BLOB NOT NULL
+);
+CREATE TABLE groups (id INTEGER PRIMARY KEY, problem TEXT NOT NULL, members TEXT NOT NULL);
+CREATE TABLE shown (
+    position INTEGER PRIMARY KEY, problem TEXT NOT NULL, optimizer TEXT NOT NULL, key TEXT NOT NULL
+);
+CREATE TABLE cells (
+    id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, problem TEXT NOT NULL,
+    optimizer TEXT NOT NULL, "group" TEXT NOT NULL, status TEXT NOT NULL, message TEXT NOT NULL,
+    compile_seconds REAL, run_seconds REAL, trajectory BLOB,
+    environment INTEGER NOT NULL REFERENCES environments
+);
+CREATE TABLE lanes (
+    cell INTEGER NOT NULL REFERENCES cells ON DELETE CASCADE, seed INTEGER NOT NULL,
+    setting INTEGER NOT NULL, learning_rate REAL, status TEXT NOT NULL, steps INTEGER NOT NULL,
+    cost REAL, value REAL, gradient_norm REAL, PRIMARY KEY (cell, seed, setting)
+) WITHOUT ROWID;
+CREATE TABLE hits (
+    cell INTEGER NOT NULL REFERENCES cells ON DELETE CASCADE, seed INTEGER NOT NULL,
+    setting INTEGER NOT NULL, target REAL NOT NULL, steps INTEGER NOT NULL, cost REAL NOT NULL,
+    PRIMARY KEY (cell, seed, setting, target)
+) WITHOUT ROWID;
+CREATE VIEW runs AS
+    SELECT shown.problem, shown.optimizer, lanes.*
+    FROM shown JOIN cells ON cells.key = shown.key JOIN lanes ON lanes.cell = cells.id;
+"""
+
+
+@contextlib.contextmanager
+def open_store(folder: Path | None) -> Iterator[Store]:
+    """The store of a study, for writing; None keeps it in memory.
+
+    Raises:
+        OptbenchError: the folder cannot be used, or another process is using it.
+    """
+    with writing(folder, SCHEMA) as connection:
+        yield Store(folder, connection)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Store:
+    """The store of a study, open for writing.
+
+    Attributes:
+        folder: of the study; None in memory.
+        connection: to its database.
+    """
+
+    folder: Path | None
+    connection: sqlite3.Connection
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with said_plainly(self.folder):
+            self.connection.execute("BEGIN IMMEDIATE")
+            with self.connection:
+                yield self.connection
+
+    def groups(self, problem: str) -> list[tuple[str, ...]]:
+        """The groups that were formed on a problem, oldest first."""
+        query = "SELECT members FROM groups WHERE problem = ? ORDER BY id"
+        with said_plainly(self.folder):
+            return [tuple(json.loads(row[0])) for row in self.connection.execute(query, [problem])]
+
+    def add_groups(self, problem: str, groups: Sequence[Sequence[str]]) -> None:
+        """Keep groups newly formed on a problem."""
+        rows = [(problem, json.dumps(list(group))) for group in groups]
+        with self._transaction() as connection:
+            connection.executemany("INSERT INTO groups (problem, members) VALUES (?, ?)", rows)
+
+    def begin(
+        self,
+        toml: str,
+        environment: str,
+        problems: Sequence[ProblemRecord],
+        shown: Sequence[tuple[str, str, str]],
+    ) -> None:
+        """Set what the study is now.
+
+        Args:
+            toml: the study.
+            environment: JSON of the environment of this run.
+            problems: its problems, in order.
+            shown: (problem, optimizer, key) of its cells, in order.
+        """
+        known = "INSERT OR IGNORE INTO environments (json) VALUES (?)"
+        now = "INSERT INTO study SELECT ?, id FROM environments WHERE json = ?"
+        with self._transaction() as connection:
+            connection.execute(known, [environment])
+            for table in ("study", "problems", "shown"):
+                connection.execute(f"DELETE FROM {table}")
+            connection.execute(now, [toml, environment])
+            for position, record in enumerate(problems):
+                _insert(connection, "problems", {"position": position, **_problem_row(record)})
+            rows = [(position, *row) for position, row in enumerate(shown)]
+            connection.executemany("INSERT INTO shown VALUES (?, ?, ?, ?)", rows)
+
+    def statuses(self) -> dict[str, str]:
+        """Status of every cell that was ever computed, by key."""
+        with said_plainly(self.folder):
+            return dict(self.connection.execute("SELECT key, status FROM cells"))
+
+    def commit(self, cell: Cell, trajectory: Trajectory | None) -> None:
+        """Keep a cell, in place of an earlier one under its key, and show it."""
+        packed = None if trajectory is None else pack_trajectory(trajectory)
+        row = {**dataclasses.asdict(cell), "trajectory": packed}
+        lanes, hits = ([], []) if trajectory is None else _lane_rows(trajectory)
+        with self._transaction() as connection:
+            row["environment"] = connection.execute("SELECT environment FROM study").fetchone()[0]
+            connection.execute("DELETE FROM cells WHERE key = ?", [cell.key])
+            number = _insert(connection, "cells", row)
+            add = f"INSERT INTO {{}} VALUES ({number}, {{}})"
+            connection.executemany(add.format("lanes", ", ".join("?" * 8)), lanes)
+            connection.executemany(add.format("hits", ", ".join("?" * 5)), hits)
+            connection.execute(
+                "UPDATE shown SET key = ? WHERE problem = ? AND optimizer = ?",
+                [cell.key, cell.problem, cell.optimizer],
+            )
+
+
+def _insert(connection: sqlite3.Connection, table: str, row: Mapping[str, Any]) -> int:
+    names = ", ".join(f'"{name}"' for name in row)
+    marks = ", ".join(f":{name}" for name in row)
+    return connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", row).lastrowid or 0
+
+
+def _problem_row(record: ProblemRecord) -> dict[str, Any]:
+    """A problem as a row: its arrays packed, its region as JSON."""
+    row = {f.name: getattr(record, f.name) for f in dataclasses.fields(record)}
+    minimizer, surface = row.pop("minimizer"), row.pop("surface")
+    arrays = {} if minimizer is None else {"minimizer": minimizer}
+    arrays |= {} if surface is None else vars(surface)
+    region = None if record.region is None else json.dumps(record.region)
+    return {**row, "region": region, "arrays": pack(arrays, {})}
+
+
+def read_problem(row: Mapping[str, Any]) -> ProblemRecord:
+    """The record that a row of the table of problems holds."""
+    values = {key: row[key] for key in row.keys() if key not in ("position", "arrays")}
+    arrays, _ = unpack(row["arrays"])
+    region = None if row["region"] is None else tuple(map(tuple, json.loads(row["region"])))
+    convex = None if row["convex"] is None else bool(row["convex"])
+    surface = Surface(arrays["x"], arrays["y"], arrays["values"]) if "x" in arrays else None
+    noise_floor = float("nan") if row["noise_floor"] is None else row["noise_floor"]
+    changed = {"region": region, "convex": convex, "stochastic": bool(row["stochastic"])}
+    changed |= {"minimizer": arrays.get("minimizer"), "surface": surface}
+    return ProblemRecord(**{**values, **changed, "noise_floor": noise_floor})
+
+
+def _lane_rows(trajectory: Trajectory) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+    """A row per lane with its end, and a row per target it met."""
+    t = trajectory
+    seeds, settings = t.last.shape
+    rates = t.settings.get("learning_rate", np.full(settings, np.nan))
+    lanes, hits = [], []
+    for s, h in np.ndindex(seeds, settings):
+        end = s, h, t.last[s, h]
+        at_end = (float(array[end]) for array in (t.cost, t.value, t.gradient_norm))
+        status, steps = str(t.status[s, h]), int(t.steps[t.last[s, h]])
+        lanes.append((t.seeds[s], h, float(rates[h]), status, steps, *at_end))
+        for k in np.flatnonzero(np.isfinite(t.hit_steps[s, h])):
+            met = float(t.targets[k]), int(t.hit_steps[s, h, k]), float(t.hit_costs[s, h, k])
+            hits.append((t.seeds[s], h, *met))
+    return lanes, hits

@@ -1,0 +1,223 @@
+"""Running a study: what is finished is skipped, what is missing is computed."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from optbench import catalog
+from optbench.cells import Batch, make_lanes, settle_groups
+from optbench.database import FILE, said_plainly
+from optbench.design import LogGrid as LogGrid
+from optbench.design import Study as Study
+from optbench.design import load_study as load_study
+from optbench.environment import describe_environment
+from optbench.errors import OptbenchError
+from optbench.fingerprint import digest, digest_environment
+from optbench.instance import Instance, make_instance
+from optbench.optimizer import Method, find_method
+from optbench.problem import Problem
+from optbench.program import GROUPED_OPTIONS
+from optbench.records import Cell, ProblemRecord
+from optbench.results import Results, read_memory, study_name
+from optbench.schedule import CellFinished as CellFinished
+from optbench.schedule import Compiling as Compiling
+from optbench.schedule import Event as Event
+from optbench.schedule import Listener, failed_cell, work_off
+from optbench.schedule import Running as Running
+from optbench.schedule import StudyFinished as StudyFinished
+from optbench.schedule import StudyStarted as StudyStarted
+from optbench.store import Store, open_store
+
+STUDY_FILE = "study.toml"
+OPTIMIZERS = "optbench.optimizers"  # the catalog of optimizers
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Parts:
+    """What the labels of a study stand for.
+
+    Attributes:
+        problems: label -> what builds the problem.
+        methods: label -> optimizer.
+        find: label -> an optimizer the study no longer has.
+    """
+
+    problems: Mapping[str, Callable[[], Problem]]
+    methods: Mapping[str, Method]
+    find: Callable[[str], Method]
+
+
+def run_study(
+    study: Study,
+    folder: str | Path | None = None,
+    *,
+    problem_catalog: str = "problems",
+    fresh: bool = False,
+    listener: Listener | None = None,
+) -> Results:
+    """Run a study, or what is missing of it.
+
+    Run again, it skips finished cells, tries failed ones again, and computes those that an edit
+    of the study, or of the code they depend on, has changed. A problem or an optimizer that fails
+    is recorded, and the others go on.
+
+    Args:
+        study: what to run.
+        folder: where the results are kept; None for in memory.
+        problem_catalog: importable package or module that holds the problems.
+        fresh: compute every cell again; each replaces the old one as it finishes.
+        listener: told what happens.
+
+    Raises:
+        OptbenchError: an unknown problem or optimizer, before anything runs; a folder that cannot
+            be used, holds another study, or is in use by another process.
+    """
+    problems = catalog.collect(problem_catalog, "Problem")
+    optimizers = catalog.collect(OPTIMIZERS, "Optimizer")
+    study = dataclasses.replace(
+        study,
+        problems=tuple(map(_canonical, study.problems)),
+        optimizers=tuple(map(_canonical, study.optimizers)),
+    )
+
+    def find(label: str) -> Method:
+        return find_method(label, optimizers)
+
+    parts = Parts(
+        problems={label: _builder(label, problems) for label in study.problems},
+        methods={label: find(label) for label in study.optimizers},
+        find=find,
+    )
+    return run_parts(study, parts, folder, fresh=fresh, listener=listener)
+
+
+def _canonical(label: str) -> str:
+    """The label as the grammar writes it."""
+    file, colon, rest = label.rpartition(".py:")
+    return f"{file}{colon}{catalog.parse_label(rest)}"
+
+
+def _builder(label: str, problems: catalog.Catalog) -> Callable[[], Problem]:
+    """What builds the problem of this label.
+
+    Raises:
+        OptbenchError: an unknown problem or argument.
+    """
+    parsed = catalog.parse_label(label.rpartition(".py:")[2])
+    if parsed.inner is not None:
+        raise OptbenchError(f"problem {parsed.name!r} wraps no other", catalog.GRAMMAR)
+    if ".py:" in label:
+        factory = catalog.load_file(label.partition("[")[0])
+    else:
+        factory = catalog.lookup(parsed.name, problems, "problem", "Problem")
+    catalog.check_arguments(factory, parsed.arguments, "problem", parsed.name)
+    return functools.partial(factory, **dict(parsed.arguments))
+
+
+def run_parts(
+    study: Study,
+    parts: Parts,
+    folder: str | Path | None,
+    *,
+    fresh: bool = False,
+    listener: Listener | None = None,
+) -> Results:
+    """Run a study whose labels are resolved; see `run_study`."""
+    began = time.perf_counter()
+    tell = listener or (lambda event: None)
+    place = None if folder is None else Path(folder)
+    _check_owner(place, study)
+    with open_store(place) as store:
+        batches, unbuilt = _lay_out(study, parts, store, fresh)
+        if place is not None:
+            _write_study(place / STUDY_FILE, study)
+        total = len(study.problems) * len(study.optimizers)
+        pending = len(unbuilt) + sum(len(batch.pending) for batch in batches)
+        tell(StudyStarted(total=total, finished=total - pending))
+        for cell in unbuilt:
+            store.commit(cell, None)
+            tell(CellFinished(cell=cell))
+        compiling, running = work_off([b for b in batches if b.pending], store, tell)
+        results = read_memory(store.connection) if place is None else None
+    seconds = time.perf_counter() - began
+    tell(StudyFinished(seconds=seconds, compile_seconds=compiling, run_seconds=running))
+    return results or Results.open(place)
+
+
+def _check_owner(folder: Path | None, study: Study) -> None:
+    """Refuse a folder that holds another study, touching nothing."""
+    if folder is None:
+        return
+    name = study_name(folder) if (folder / FILE).exists() else None
+    if name is None and (folder / STUDY_FILE).exists():
+        name = load_study(folder / STUDY_FILE).name
+    if name not in (None, study.name):
+        raise OptbenchError(
+            f"{folder} holds the study {name!r}, not {study.name!r}", "give another folder"
+        )
+
+
+def _write_study(path: Path, study: Study) -> None:
+    """Write the study beside its results, whole or not at all; one that says the same stays."""
+    with said_plainly(path.parent):
+        if path.exists() and load_study(path) == study:
+            return
+        draft = path.with_name(path.name + ".new")
+        draft.write_text(study.to_toml(), encoding="utf-8")
+        os.replace(draft, path)
+
+
+def _lay_out(
+    study: Study, parts: Parts, store: Store, fresh: bool
+) -> tuple[list[Batch], list[Cell]]:
+    """Decide what the study consists of now, and keep that.
+
+    Returns:
+        The batches, and the failed cells of the problems that could not be built.
+    """
+    environment = describe_environment(study.precision, GROUPED_OPTIONS)
+    hashed = digest_environment(environment)
+    finished = {key for key, status in store.statuses().items() if status != "failed" and not fresh}
+    records: list[ProblemRecord] = []
+    batches: list[Batch] = []
+    unbuilt: list[Cell] = []
+    for label, build in parts.problems.items():
+        try:
+            instance = make_instance(label, build, study.plan(), range(study.seeds))
+        except Exception as error:
+            failed = [_unbuilt(label, optimizer, error) for optimizer in study.optimizers]
+            records.append(ProblemRecord(label=label, failure=failed[0].message))
+            unbuilt += failed
+            continue
+        records.append(instance.record)
+        for batch in _batches(study, parts, store, instance, hashed):
+            due = [o for o in batch.methods if o in parts.methods and batch.keys[o] not in finished]
+            batches.append(dataclasses.replace(batch, pending=tuple(due)))
+    keys = {(cell.problem, cell.optimizer): cell.key for cell in unbuilt}
+    keys |= {(batch.problem, o): key for batch in batches for o, key in batch.keys.items()}
+    shown = [(p, o, keys[p, o]) for p in study.problems for o in study.optimizers]
+    store.begin(study.to_toml(), environment.to_json(), records, shown)
+    return batches, unbuilt
+
+
+def _batches(
+    study: Study, parts: Parts, store: Store, instance: Instance, environment: str
+) -> Iterator[Batch]:
+    """The groups of all methods on one problem; those newly formed are kept."""
+    problem = instance.record.label
+    groups, new = settle_groups(instance, parts.methods, store.groups(problem), parts.find)
+    store.add_groups(problem, new)
+    for methods in groups:
+        method = next(iter(methods.values()))
+        lanes = make_lanes(instance, method, range(study.seeds), study.learning_rate.values())
+        yield Batch(instance=instance, methods=methods, lanes=lanes, environment=environment)
+
+
+def _unbuilt(problem: str, optimizer: str, error: Exception) -> Cell:
+    key = digest("not built", problem, optimizer)
+    return dataclasses.replace(failed_cell(key, problem, optimizer, error), status="failed")

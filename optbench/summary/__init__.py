@@ -1,0 +1,97 @@
+"""What a study comes to: who reached which target, at what cost, and what failed."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from optbench.records import Cell
+from optbench.summary.pairs import Pair, common_target, measure
+from optbench.summary.text import legend, render, title
+from optbench.trajectory import Trajectory
+
+__all__ = ["Pair", "Summary", "summarize"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Summary:
+    """A study in numbers.
+
+    Attributes:
+        name: of the study.
+        budget: cost per run, in gradient-equivalents.
+        pairs: every problem with every optimizer, in study order.
+        endings: how all runs ended, at all settings: `Status` -> number of runs.
+        compile_seconds: spent compiling, each group's program once.
+        run_seconds: spent running.
+    """
+
+    name: str
+    budget: float | None
+    pairs: tuple[Pair, ...]
+    endings: Mapping[str, int]
+    compile_seconds: float
+    run_seconds: float
+
+    @property
+    def title(self) -> str:
+        """What was compared, in one line."""
+        return title(self)
+
+    @property
+    def legend(self) -> str:
+        """How to read the numbers; empty where there are none."""
+        return legend(self.pairs)
+
+    def text(self, width: int = 100) -> str:
+        """The summary in at most 20 lines of at most `width` columns."""
+        return render(self, width)
+
+
+def summarize(
+    study: Mapping[str, Any],
+    problems: Iterable[str],
+    optimizers: Sequence[str],
+    cells: Sequence[Cell],
+    trajectory: Callable[[str, str], Trajectory | None],
+) -> Summary:
+    """Sum up a study.
+
+    Args:
+        study: the settings that ran; its name and budget are shown.
+        problems: labels, in study order.
+        optimizers: labels, in study order.
+        cells: what is there of the study; pairs without a cell are unfinished.
+        trajectory: (problem, optimizer) -> the trajectory of a finished cell.
+    """
+    known = {(cell.problem, cell.optimizer): cell for cell in cells}
+    pairs: list[Pair] = []
+    endings: collections.Counter[str] = collections.Counter()
+    for problem in problems:
+        logs = {
+            optimizer: log
+            for optimizer in optimizers
+            if (problem, optimizer) in known and (log := trajectory(problem, optimizer)) is not None
+        }
+        target = common_target(list(logs.values()))
+        for optimizer in optimizers:
+            cell, log = known.get((problem, optimizer)), logs.get(optimizer)
+            if cell is not None and log is not None:
+                pairs.append(measure(cell, log, target))
+                endings.update(str(status) for status in log.status.ravel())
+            else:
+                status, why = (cell.status, cell.message) if cell else ("unfinished", "")
+                pairs.append(
+                    Pair(problem=problem, optimizer=optimizer, status=status, message=why)
+                )
+    compiled = {(c.problem, c.group): c.compile_seconds for c in cells if c.compile_seconds}
+    return Summary(
+        name=str(study.get("name", "study")),
+        budget=study.get("budget"),
+        pairs=tuple(pairs),
+        endings=dict(endings.most_common()),
+        compile_seconds=sum(compiled.values()),
+        run_seconds=sum(c.run_seconds for c in cells if c.run_seconds),
+    )

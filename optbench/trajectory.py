@@ -1,0 +1,122 @@
+"""What happened: the log of all lanes of one method on one problem, in NumPy."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import numpy as np
+
+Merit = Literal["suboptimality", "gradient norm", "escape"]
+TARGETS = tuple(10.0**-k for k in range(1, 11))
+
+
+class Status(enum.StrEnum):
+    """How a lane ended. Every lane ends with one."""
+
+    REACHED = "reached target"  # the hardest target
+    BUDGET = "budget exhausted"
+    STALLED = "stalled"  # budget exhausted, and the second half gained under 0.1 % of what is left
+    DIVERGED = "diverged"  # the merit rose above DIVERGENCE_FACTOR times its start
+    NON_FINITE = "non-finite"
+    CRASHED = "crashed"
+    INTERRUPTED = "interrupted"
+    NOT_APPLICABLE = "not applicable"  # the pair cannot run: neither a failure nor a hole
+
+
+FAILURES = (Status.DIVERGED, Status.NON_FINITE, Status.STALLED, Status.CRASHED, Status.INTERRUPTED)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Trajectory:
+    """The log of S seeds x H hyperparameter settings at T log points, for K targets.
+
+    A single run has no S and H axes. After a lane's end its log is NaN.
+
+    Attributes:
+        steps: [T] step of each log point.
+        value: [S, H, T] f at the reported point, exact also where steps saw samples.
+        gradient_norm: [S, H, T] |grad f| there.
+        cost: [S, H, T] gradient-equivalents spent up to and including that evaluation.
+        calls: kind of oracle call -> [S, H, T] count so far.
+        targets: [K] fractions of the start's merit, hardest last.
+        hit_steps: [S, H, K] first step at which each target is met; NaN where never.
+        hit_costs: [S, H, K] cost at that step; NaN where never.
+        hit_calls: kind of oracle call -> [S, H, K] count at that step; NaN where never.
+        resolution: whether hits are exact, or known at log points only.
+        merit: what targets are fractions of: f - f*, |grad f| (f* unknown), or, at a saddle,
+            f - f(saddle), where the one target -1 is escape.
+        reference: the value subtracted from f in the merit; None for the gradient norm.
+        initial_merit: [S, H] the merit at the start.
+        status: [S, H] a `Status` per lane.
+        last: [S, H] index of the lane's last log point.
+        seeds: the seeds, along S.
+        settings: swept hyperparameter -> [H] its values.
+        recorded: [R] flat lane indices (seed index * H + setting index) whose points are kept.
+        params: pytree of [R, T, ...] points of the recorded lanes.
+        diagnostics: name -> [S, H, T], what the method and the problem's monitors report.
+        compile_seconds: spent building the program; shared by its group.
+        run_seconds: spent running it, compilation apart.
+    """
+
+    steps: np.ndarray
+    value: np.ndarray
+    gradient_norm: np.ndarray
+    cost: np.ndarray
+    calls: Mapping[str, np.ndarray]
+    targets: np.ndarray
+    hit_steps: np.ndarray
+    hit_costs: np.ndarray
+    hit_calls: Mapping[str, np.ndarray]
+    resolution: Literal["exact", "log points"]
+    merit: Merit
+    reference: float | None
+    initial_merit: np.ndarray
+    status: np.ndarray
+    last: np.ndarray
+    seeds: tuple[int, ...]
+    settings: Mapping[str, np.ndarray]
+    recorded: np.ndarray
+    params: Any
+    diagnostics: Mapping[str, np.ndarray]
+    compile_seconds: float
+    run_seconds: float
+
+    @property
+    def suboptimality(self) -> np.ndarray | None:
+        """f - f* at the log points, or None where f* is unknown."""
+        return self.value - self.reference if self.merit == "suboptimality" else None
+
+    @property
+    def merit_values(self) -> np.ndarray:
+        """The merit at the log points."""
+        if self.reference is None:
+            return self.gradient_norm
+        return self.value - self.reference
+
+    def lane(self, seed: int, setting: int) -> Trajectory:
+        """The trajectory of one lane, by index, without axes for seeds and settings."""
+        flat = seed * self.value.shape[1] + setting
+        kept = np.flatnonzero(self.recorded == flat)[:1]
+        of_lane = ("value", "gradient_norm", "cost", "hit_steps", "hit_costs")
+        of_lane += ("initial_merit", "status", "last")
+        cut: dict[str, Any] = {n: np.asarray(getattr(self, n)[seed, setting]) for n in of_lane}
+        for name in ("calls", "hit_calls", "diagnostics"):
+            cut[name] = {k: v[seed, setting] for k, v in getattr(self, name).items()}
+        return dataclasses.replace(
+            self,
+            **cut,
+            seeds=(self.seeds[seed],),
+            settings={n: np.asarray(values[setting]) for n, values in self.settings.items()},
+            recorded=self.recorded[kept],
+            params=map_leaves(lambda leaf: leaf[kept[0]] if len(kept) else leaf[:0], self.params),
+        )
+
+
+def map_leaves(function: Callable[[np.ndarray], np.ndarray], tree: Any) -> Any:
+    """Apply a function to every array of nested dicts, lists and tuples."""
+    import jax
+
+    return jax.tree.map(function, tree)

@@ -1,0 +1,193 @@
+"""The door of every run: a malformed problem is refused here, in one line with one hint."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from optbench.errors import OptbenchError
+from optbench.problem import Params, Problem
+
+_UNTRACEABLE = (
+    jax.errors.ConcretizationTypeError,
+    jax.errors.TracerArrayConversionError,
+    jax.errors.NonConcreteBooleanIndexError,
+)
+
+
+def validate_problem(problem: Problem) -> None:
+    """Refuse a problem that cannot be run, before anything is compiled.
+
+    Shapes and dtypes are read from an abstract evaluation; f is evaluated once, in float64, at the
+    start of seed 0.
+
+    Raises:
+        OptbenchError: params are empty or not floating-point; data are not arrays of numbers; the
+            objective or another part fails when called, or returns something else than it
+            should; f is not finite at the start; minimizer or region do not fit params.
+    """
+    if not isinstance(problem, Problem):
+        raise OptbenchError(
+            f"expected a Problem, got a {type(problem).__name__}",
+            "build an optbench.Problem, or pass the loss to optbench.compare",
+        )
+    with jax.enable_x64(True):
+        params, data = _start(problem), _data(problem)
+        _require_scalar(problem, "objective", problem.objective, params, *data)
+        _check_structure(problem, params, data)
+        _check_samples(problem, params, data)
+        _check_passport(problem, params)
+        value = float(jax.jit(problem.objective)(params, *data))
+    if not np.isfinite(value):
+        raise _refusal(
+            problem, f"objective is {value} at the start", "start inside the domain of objective"
+        )
+
+
+def _refusal(problem: Problem, message: str, hint: str) -> OptbenchError:
+    return OptbenchError(f"problem {problem.name!r}: {message}", hint)
+
+
+def _start(problem: Problem) -> Params:
+    if not callable(problem.start):
+        raise _refusal(
+            problem,
+            f"start is a {type(problem.start).__name__}, not a rule seed -> x_0",
+            "write start=start_near(x0)",
+        )
+    params = jax.tree.map(np.asarray, problem.start(0))
+    leaves = jax.tree.leaves(params)
+    if sum(leaf.size for leaf in leaves) == 0:
+        raise _refusal(problem, "params are empty", "start must give at least one number")
+    for leaf in leaves:
+        if not np.issubdtype(leaf.dtype, np.inexact):
+            raise _refusal(
+                problem,
+                f"params have a leaf of dtype {leaf.dtype}",
+                "optimizers move floating-point numbers: write 1.0, or use .astype(float)",
+            )
+    return params
+
+
+def _data(problem: Problem) -> tuple[Any, ...]:
+    if not isinstance(problem.data, tuple):
+        raise _refusal(
+            problem, f"data is a {type(problem.data).__name__}, not a tuple", "write data=(array,)"
+        )
+    for leaf in jax.tree.leaves(problem.data):
+        dtype = leaf.dtype if hasattr(leaf, "dtype") else np.asarray(leaf).dtype
+        if not (jnp.issubdtype(dtype, jnp.number) or dtype == np.bool_):
+            raise _refusal(
+                problem,
+                f"data holds a {type(leaf).__name__} of dtype {dtype}, no array of numbers",
+                "keep what is not a number inside the functions of the problem",
+            )
+    return jax.tree.map(np.asarray, problem.data)
+
+
+def _outline(problem: Problem, part: str, function: Callable[..., Any], *arguments: Any) -> Any:
+    """Shapes and dtypes of what a part of the problem returns."""
+    if not callable(function):
+        raise _refusal(problem, f"{part} is not a function", f"write {part}=some_function")
+    _check_arity(problem, part, function, arguments)
+    try:
+        return jax.eval_shape(function, *arguments)
+    except OptbenchError:
+        raise
+    except Exception as error:
+        hint = "try it by hand: it is called with params first, then the entries of data"
+        if isinstance(error, _UNTRACEABLE):
+            hint = "write it in jax.numpy, without if, float() or numpy on what depends on params"
+        first_line = (str(error).strip().splitlines() or [""])[0]
+        raise _refusal(
+            problem, f"{part} fails when called: {type(error).__name__}: {first_line}", hint
+        ) from error
+
+
+def _check_arity(
+    problem: Problem, part: str, function: Callable[..., Any], arguments: tuple[Any, ...]
+) -> None:
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return  # a builtin without a signature: the call itself will tell
+    try:
+        signature.bind(*arguments)
+    except TypeError as error:
+        raise _refusal(
+            problem,
+            f"{part}{signature} cannot be called with {len(arguments)} arguments: {error}",
+            "what it takes after params must lie in data, in the same order",
+        ) from error
+
+
+def _require_scalar(
+    problem: Problem, part: str, function: Callable[..., Any], *arguments: Any
+) -> None:
+    value = _outline(problem, part, function, *arguments)
+    hint = f"{part} returns one real number: use jnp.sum or jnp.mean"
+    if not isinstance(value, jax.ShapeDtypeStruct):
+        kind = type(value).__name__
+        raise _refusal(problem, f"{part} returns a {kind}, not a scalar array", hint)
+    if value.shape != ():
+        raise _refusal(problem, f"{part} returns shape {value.shape}, not a scalar", hint)
+    if not jnp.issubdtype(value.dtype, jnp.floating):
+        raise _refusal(problem, f"{part} returns dtype {value.dtype}, not a real float", hint)
+
+
+def _check_structure(problem: Problem, params: Params, data: tuple[Any, ...]) -> None:
+    """Residuals, outputs with their loss, and monitors."""
+    if (problem.outputs is None) != (problem.output_loss is None):
+        raise _refusal(
+            problem, "only one of outputs and output_loss is given", "give both, or neither"
+        )
+    if problem.outputs is not None and problem.output_loss is not None:
+        outputs = _outline(problem, "outputs", problem.outputs, params, *data)
+        _require_scalar(problem, "output_loss", problem.output_loss, outputs, *data)
+    if problem.residuals is not None:
+        residuals = jax.tree.leaves(
+            _outline(problem, "residuals", problem.residuals, params, *data)
+        )
+        if not residuals or not all(jnp.issubdtype(r.dtype, jnp.floating) for r in residuals):
+            raise _refusal(
+                problem, "residuals are not real floats", "they are r with f = |r|^2 / 2"
+            )
+    for name, monitor in problem.monitors:
+        _require_scalar(problem, f"monitor {name!r}", monitor, params, *data)
+
+
+def _check_samples(problem: Problem, params: Params, data: tuple[Any, ...]) -> None:
+    if problem.sample_loss is not None:
+        _require_scalar(
+            problem, "sample_loss", problem.sample_loss, params, jax.random.key(0), *data
+        )
+    if not 0 < problem.sample_fraction < np.inf:
+        raise _refusal(
+            problem,
+            f"sample_fraction is {problem.sample_fraction}",
+            "it is the price of a sampled gradient over a full one: batch_size / num_samples",
+        )
+
+
+def _check_passport(problem: Problem, params: Params) -> None:
+    if problem.minimizer is not None:
+        shapes = jax.tree.map(np.shape, params), jax.tree.map(np.shape, problem.minimizer)
+        if shapes[0] != shapes[1]:
+            raise _refusal(
+                problem,
+                f"minimizer has shapes {shapes[1]} where params have {shapes[0]}",
+                "minimizer is x*, a pytree like the one that start gives",
+            )
+    if problem.region is not None:
+        dim = sum(leaf.size for leaf in jax.tree.leaves(params))
+        if len(problem.region) != dim or not all(low < high for low, high in problem.region):
+            raise _refusal(
+                problem,
+                f"region {problem.region} is no box in {dim} dimensions",
+                "write one (low, high) pair per coordinate",
+            )

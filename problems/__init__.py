@@ -1,0 +1,1 @@
+"""The catalog of problems: one file per family, one function per problem."""
