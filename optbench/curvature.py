@@ -59,17 +59,19 @@ def _dense(objective: Any, data: tuple[Any, ...], point: Params) -> float:
 
 
 def _lanczos(objective: Any, data: tuple[Any, ...], point: Params) -> float:
-    from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
+    from scipy.sparse import linalg
 
     flat = np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(point)])
-    operator = LinearOperator(
-        (flat.size, flat.size),
-        matvec=lambda v: np.asarray(_product(objective, data, point, v.astype(flat.dtype))),
-        dtype=flat.dtype,
-    )
+
+    def product(vector: np.ndarray) -> np.ndarray:
+        return np.asarray(_product(objective, data, point, vector.astype(flat.dtype)))
+
+    operator: Any = linalg.LinearOperator
+    hessian = operator((flat.size, flat.size), matvec=product, dtype=flat.dtype)
     start = np.random.default_rng(0).standard_normal(flat.size)
+    settings: dict[str, Any] = {"which": "SA", "v0": start, "tol": 1e-6}
     try:
-        found = eigsh(operator, k=1, which="SA", v0=start, tol=1e-6, return_eigenvectors=False)
-    except (ArpackError, ValueError):
+        found = linalg.eigsh(hessian, k=1, return_eigenvectors=False, **settings)
+    except (linalg.ArpackError, ValueError):
         return float("nan")
     return float(found[0])

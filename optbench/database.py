@@ -6,7 +6,6 @@ import contextlib
 import errno
 import os
 import sqlite3
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,6 +52,8 @@ def said_plainly(folder: Path | None) -> Iterator[None]:
     """
     try:
         yield
+    except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+        raise
     except sqlite3.Error as error:
         raise _refusal(folder, getattr(error, "sqlite_errorname", ""), str(error)) from error
     except OSError as error:
@@ -68,23 +69,33 @@ def _refusal(folder: Path | None, name: str, text: str) -> OptbenchError:
 
 
 def check_file(path: Path) -> None:
-    """Refuse a file that is not ours, by its first bytes, touching nothing.
+    """Refuse a file that is not ours, by what its first page says, touching nothing.
+
+    SQLite itself reads that page: a process that opens and closes the file by other means loses
+    the locks it holds on it (see "How To Corrupt An SQLite Database File", section 2.2).
 
     Raises:
-        OptbenchError: damaged, foreign, or written by a newer optbench.
+        OptbenchError: foreign, or written by a newer optbench.
     """
-    with path.open("rb") as file:
-        header = file.read(100)
-    if len(header) < 100 or not header.startswith(b"SQLite format 3\0"):
-        raise OptbenchError(f"{path} is damaged, or no results of optbench", _ANOTHER)
-    version, _, application = struct.unpack_from(">III", header, 60)
+    with _connected(path, "mode=ro&immutable=1") as connection:
+        (application,), (version,) = (
+            connection.execute(f"PRAGMA {name}").fetchone()
+            for name in ("application_id", "user_version")
+        )
     if application != APPLICATION_ID:
-        raise OptbenchError(f"{path} is a database of another program", _ANOTHER)
+        raise OptbenchError(f"{path} holds no results of optbench", _ANOTHER)
     if version > SCHEMA_VERSION:
         raise OptbenchError(
             f"{path} was written by a newer optbench (schema {version}, here {SCHEMA_VERSION})",
             f"upgrade optbench, or {_ANOTHER}",
         )
+
+
+@contextlib.contextmanager
+def _connected(path: Path, options: str) -> Iterator[sqlite3.Connection]:
+    address = f"{path.absolute().as_uri()}?{options}"
+    with contextlib.closing(sqlite3.connect(address, BUSY_SECONDS, uri=True)) as connection:
+        yield connection
 
 
 @contextlib.contextmanager
@@ -99,8 +110,7 @@ def reading(folder: Path) -> Iterator[sqlite3.Connection]:
         if not path.exists():
             raise OptbenchError(f"no results in {folder}", "`optbench run` makes them")
         check_file(path)
-        address = f"{path.absolute().as_uri()}?mode=ro"
-        with contextlib.closing(sqlite3.connect(address, BUSY_SECONDS, uri=True)) as connection:
+        with _connected(path, "mode=ro") as connection:
             yield connection
 
 
@@ -152,6 +162,8 @@ def writing(folder: Path | None, schema: str) -> Iterator[sqlite3.Connection]:
 @contextlib.contextmanager
 def _alone(path: Path) -> Iterator[None]:
     """Hold a lock that the system releases however the process ends."""
+    if not os.access(path.parent, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     with contextlib.closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as lock:
         lock.execute("BEGIN EXCLUSIVE")
         try:
@@ -178,4 +190,5 @@ def _leave_wal(connection: sqlite3.Connection) -> None:
     """Fold the log into the file, which then opens read-only anywhere."""
     connection.execute("PRAGMA busy_timeout = 1000")
     with contextlib.suppress(sqlite3.OperationalError):  # a reader is on it, or the disk is full
-        connection.execute("PRAGMA journal_mode = DELETE")
+        connection.execute("SELECT * FROM sqlite_schema").fetchall()  # else the log may be left
+        connection.execute("PRAGMA journal_mode = DELETE").fetchall()

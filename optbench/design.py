@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -21,25 +22,7 @@ from optbench.plan import Plan
 from optbench.trajectory import TARGETS
 
 
-def _require_keys(what: str, values: Mapping[str, Any], known: list[str]) -> None:
-    for key in values:
-        if key not in known:
-            raise unknown_name(f"key of {what}", key, known, f"the keys are {', '.join(known)}")
-
-
-def _require(name: str, value: Any, kind: Any, words: str) -> None:
-    if not isinstance(value, kind) or isinstance(value, bool):
-        raise OptbenchError(f"{name} is {value!r}", f"give {words}")
-
-
-def _require_count(name: str, value: Any) -> None:
-    _require(name, value, int, "a whole number")
-    if value < 1:
-        raise OptbenchError(f"{name} is {value}", "give 1 or more")
-
-
-def _require_positive(name: str, value: Any) -> None:
-    _require(name, value, (int, float), "a number")
+def _require_positive(name: str, value: float | int) -> None:
     if not 0 < value < math.inf:
         raise OptbenchError(f"{name} is {value}", "give a positive number")
 
@@ -58,9 +41,8 @@ class LogGrid:
         Raises:
             OptbenchError: bounds that are not positive and ascending, or no values.
         """
-        _require_count("learning_rate.num", self.num)
-        for name in ("low", "high"):
-            _require_positive(f"learning_rate.{name}", getattr(self, name))
+        for name, value in vars(self).items():
+            _require_positive(f"learning_rate.{name}", value)
         if not self.low <= self.high:
             raise OptbenchError(
                 f"learning_rate runs from {self.low} to {self.high}", "give low below high"
@@ -103,29 +85,22 @@ class Study:
         """Refuse what cannot be run.
 
         Raises:
-            OptbenchError: a value of the wrong kind or out of range.
+            OptbenchError: a value out of range.
         """
-        for name in ("name", "description", "precision"):
-            _require(name, getattr(self, name), str, "text")
         if not re.fullmatch(r"\w[\w.\-]*", self.name):
             raise OptbenchError(
                 f"a study cannot be named {self.name!r}", "use letters, digits, '-', '_' and '.'"
             )
         for name in ("problems", "optimizers"):
             labels = getattr(self, name)
-            if not isinstance(labels, tuple) or not labels:
-                raise OptbenchError(f"{name} are {labels!r}", f"name at least one: {name} = [...]")
+            if not labels:
+                raise OptbenchError(f"the study has no {name}", f"name one: {name} = [...]")
             for label in labels:
-                _require(name, label, str, "text")
                 if labels.count(label) > 1:
                     raise OptbenchError(f"{label!r} stands twice in {name}", "name it once")
-        _require_count("seeds", self.seeds)
+        _require_positive("seeds", self.seeds)
         _require_positive("budget", self.budget)
-        _require("targets", self.targets, tuple, "a list of numbers")
-        for target in self.targets:
-            _require_positive("a target", target)
         for kind, price in self.prices._asdict().items():
-            _require(f"the price of {kind}", price, (int, float), "a number")
             if not 0 <= price < math.inf:
                 raise OptbenchError(f"the price of {kind} is {price}", "give 0 or more")
         _require_positive("the price of value_and_gradients", self.prices.value_and_gradients)
@@ -134,10 +109,7 @@ class Study:
     def plan(self) -> Plan:
         """How far each run goes."""
         return Plan(
-            budget=float(self.budget),
-            targets=tuple(map(float, self.targets)),
-            prices=Prices(*map(float, self.prices)),
-            dtype=self.precision,
+            budget=self.budget, targets=self.targets, prices=self.prices, dtype=self.precision
         )
 
     def to_toml(self) -> str:
@@ -161,20 +133,78 @@ class Study:
         except tomllib.TOMLDecodeError as error:
             hint = "write key = value, text in quotes, lists in brackets"
             raise OptbenchError(f"this is no TOML: {error}", hint) from error
-        known = [field.name for field in dataclasses.fields(cls)]
-        _require_keys("a study", values, known)
-        for key in ("problems", "optimizers", "targets"):
-            if isinstance(values.get(key), list):
-                values[key] = tuple(values[key])
-        if "learning_rate" in values:
-            values["learning_rate"] = LogGrid(**_table(values, "learning_rate", LogGrid()))
-        if "prices" in values:
-            values["prices"] = Prices(**_table(values, "prices", Prices()))
-        values.setdefault("name", name)
+        return cls.from_mapping({"name": name} | values if name else values)
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> Study:
+        """The study of values as TOML holds them: lists, tables, numbers and text.
+
+        Raises:
+            OptbenchError: an unknown key, or a value that is refused.
+        """
+        given = _read(_STUDY, "a study", values)
         for key in ("name", "problems", "optimizers"):
-            if values.get(key) is None:
+            if key not in given:
                 raise OptbenchError(f"the study has no {key}", f"add a line: {key} = ...")
-        return cls(**values)
+        return cls(**given)
+
+
+Reader = Callable[[str, Any], Any]  # (key, what TOML holds) -> the value of the field
+
+
+def _read(readers: Mapping[str, Reader], what: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of the right kind, by key.
+
+    Raises:
+        OptbenchError: an unknown key, or a value of another kind.
+    """
+    for key in values:
+        if key not in readers:
+            known = list(readers)
+            raise unknown_name(f"key of {what}", key, known, f"the keys are {', '.join(known)}")
+    return {key: readers[key](key, value) for key, value in values.items()}
+
+
+def _text(key: str, value: Any) -> str:
+    return _of_kind(key, value, str, "text in quotes")
+
+
+def _whole(key: str, value: Any) -> int:
+    return _of_kind(key, value, int, "a whole number")
+
+
+def _number(key: str, value: Any) -> float:
+    return float(_of_kind(key, value, (int, float), "a number"))
+
+
+def _each(reader: Reader, key: str, value: Any) -> tuple[Any, ...]:
+    return tuple(reader(key, item) for item in _of_kind(key, value, list, "a list in brackets"))
+
+
+def _record(make: Callable[..., Any], readers: Mapping[str, Reader], key: str, value: Any) -> Any:
+    return make(**_read(readers, key, _of_kind(key, value, dict, f"a table: [{key}]")))
+
+
+def _of_kind(key: str, value: Any, kind: Any, words: str) -> Any:
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise OptbenchError(f"{key} is {value!r}", f"give {words}")
+    return value
+
+
+_texts, _numbers = functools.partial(_each, _text), functools.partial(_each, _number)
+_grid = {"low": _number, "high": _number, "num": _whole}
+_STUDY: dict[str, Reader] = {
+    "name": _text,
+    "problems": _texts,
+    "optimizers": _texts,
+    "description": _text,
+    "seeds": _whole,
+    "budget": _number,
+    "targets": _numbers,
+    "precision": _text,
+    "learning_rate": functools.partial(_record, LogGrid, _grid),
+    "prices": functools.partial(_record, Prices, dict.fromkeys(Prices._fields, _number)),
+}
 
 
 def load_study(named: str | Path) -> Study:
@@ -185,7 +215,7 @@ def load_study(named: str | Path) -> Study:
     """
     path = Path(named)
     if path.suffix != ".toml":
-        shipped = {p.name.removesuffix(".toml"): p for p in _shipped()}
+        shipped = shipped_studies()
         if str(named) not in shipped:
             offer = f"{', '.join(shipped)} ship with optbench; name your own file with its .toml"
             raise unknown_name("study", str(named), list(shipped), offer)
@@ -201,18 +231,8 @@ def load_study(named: str | Path) -> Study:
         raise OptbenchError(f"{path}: {error.message}", error.hint) from error
 
 
-def shipped_studies() -> list[str]:
-    """The names of the studies that ship."""
-    return [path.name.removesuffix(".toml") for path in _shipped()]
-
-
-def _shipped() -> list[Traversable]:
+def shipped_studies() -> dict[str, Traversable]:
+    """Name -> file of the studies that ship."""
     files = resources.files("optbench").joinpath("studies").iterdir()
-    return sorted((f for f in files if f.name.endswith(".toml")), key=lambda f: f.name)
-
-
-def _table(values: Mapping[str, Any], key: str, defaults: Any) -> dict[str, Any]:
-    known = dataclasses.asdict(defaults) if isinstance(defaults, LogGrid) else defaults._asdict()
-    _require(key, values[key], dict, f"a table: [{key}]")
-    _require_keys(key, values[key], list(known))
-    return values[key]
+    found = {f.name.removesuffix(".toml"): f for f in files if f.name.endswith(".toml")}
+    return dict(sorted(found.items()))

@@ -79,8 +79,12 @@ def digest_method(method: Method) -> str:
     """What decides the steps of a method: its arguments and the sources of its factories."""
     arguments = [[name, repr(value)] for name, value in method.arguments]
     inner = None if method.inner is None else digest_method(method.inner)
-    module = method.factory.__module__
-    return digest(digest_sources(module), method.factory.__qualname__, arguments, inner)
+    factory, bound = method.factory, []
+    while isinstance(factory, functools.partial):
+        bound.append(_ADDRESS.sub("", repr((factory.args, factory.keywords))))
+        factory = factory.func
+    named = [factory.__module__, getattr(factory, "__qualname__", type(factory).__qualname__)]
+    return digest(digest_sources(factory.__module__), named, bound, arguments, inner)
 
 
 @functools.cache

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from optbench.lanes import LANES, SEEDS, SHARED, Lanes, Over, lead, over_lanes
-from optbench.member import Hyperparameters, Member, Slot, count, reported, take_step
+from optbench.member import Hyperparameters, Member, Slot, Tick, count, reported, take_step
 from optbench.problem import Params
 
 
@@ -86,26 +86,24 @@ class Group:
         Args:
             index: which member steps.
             hypers: the hyperparameters of every member.
-            operand: (evaluation, slots, calls, key data, step, problem).
+            operand: (evaluation, slots, calls, (key data, step, problem)).
             lanes: nested or flat.
         """
 
         def branch(member: Member, values: Hyperparameters) -> Any:
-            def lane(evaluation: Any, state: Any, calls: Any, *arguments: Any) -> Any:
-                step = take_step(member.method, evaluation, state, *arguments)
+            def lane(evaluation: Any, state: Any, calls: Any, tick: Tick) -> Any:
+                step = take_step(member.method, evaluation, state, tick)
                 point = step.params if step.evaluation is None else step.evaluation
                 return point, step.state, calls + count(step.calls)
 
-            over = (
-                LANES, member.state_over, self.calls_over, member.over, SEEDS, SHARED, SHARED
-            )  # fmt: skip
+            tick = Tick(member.over, SEEDS, SHARED, SHARED)
             result = LANES, member.state_over, self.calls_over
-            mapped = over_lanes(lane, over, result, lanes)
+            mapped = over_lanes(lane, (*result, tick), result, lanes)
 
             def take(operand: Any) -> Any:
-                evaluation, slots, calls, *rest = operand
+                evaluation, slots, calls, rest = operand
                 state = self.unpack(member, slots)
-                point, state, calls = mapped(evaluation, state, calls, values, *rest)
+                point, state, calls = mapped(evaluation, state, calls, Tick(values, *rest))
                 return point, self.pack(member, state, lanes), calls
 
             return take
@@ -144,10 +142,3 @@ def make_group(members: Sequence[Member]) -> Group:
         needed |= collections.Counter(member.slots)
     calls_over = LANES if any(m.calls_over == LANES for m in members) else SHARED
     return Group(tuple(members), tuple(needed.elements()), calls_over)
-
-
-def split_into_groups(members: Sequence[Member]) -> list[list[Member]]:
-    """Members that can share a program together, every other one alone."""
-    shared = [m for m in members if m.groupable]
-    alone = [[m] for m in members if not m.groupable]
-    return [shared, *alone] if shared else alone

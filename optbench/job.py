@@ -85,35 +85,20 @@ def begin(job: Job, member: int, block: Block) -> tuple[Inputs, Carry]:
     starts = [trees.cast(problem.start(seed), plan.dtype) for seed in seeds]
     points = jax.tree.map(lambda *leaves: np.stack(leaves), *starts)
     keys = np.stack([key_data(seed) for seed in seeds])
-    seen, (value, norm) = jax.tree.map(np.asarray, program.evaluate(job.cast, points, keys))
+    seen, measures = jax.tree.map(np.asarray, program.evaluate(job.cast, points, keys))
+    levels, stop, diverged = _levels(job, *measures)
     reference = problem.saddle if problem.saddle is not None else problem.minimum
-    merit = norm if reference is None else value - reference
-    targets = plan.targets_on(problem)
-    levels = [np.abs(merit) * target for target in targets]
-    stop = {
-        "suboptimality": np.full_like(merit, 10 * plan.noise_floor),
-        "gradient norm": np.zeros_like(merit),
-        "escape": levels[-1],
-    }[merit_of(problem)]
-    levels += [np.full_like(merit, -np.inf)] * (shape.targets - len(targets))
-    limit = DIVERGENCE_FACTOR if problem.bounded_below else np.inf
-    diverged = limit * np.maximum(np.abs(merit), np.finfo(real).tiny)
-
-    def per_lane(leaf: np.ndarray) -> np.ndarray:
-        over = np.broadcast_to(leaf[:, None], (*shape.block, *leaf.shape[1:]))
-        return over.reshape(*shape.lanes, *leaf.shape[1:]).copy()
-
     steps = plan.grid(problem.sample_fraction)
     inputs = Inputs(
         problem=job.cast,
         hypers=tuple(_values(job, m, block) for m in range(len(job.methods))),
         member=np.int32(member),
-        keys=keys if shape.nested else per_lane(keys),
+        keys=keys if shape.nested else _per_lane(keys, shape),
         grid=np.pad(steps, (0, shape.grid - len(steps)), mode="edge"),
         num_edges=np.int32(len(steps)),
-        levels=np.stack([per_lane(level) for level in levels]),
-        stop_level=per_lane(stop),
-        diverged_level=per_lane(diverged.astype(real)),
+        levels=np.stack([_per_lane(level, shape) for level in levels]),
+        stop_level=_per_lane(stop, shape),
+        diverged_level=_per_lane(diverged, shape),
         reference=np.asarray(0.0 if reference is None else reference, real),
         prices=np.asarray(plan.prices, real) * real.type(problem.sample_fraction),
         budget=np.asarray(np.inf if plan.budget is None else plan.budget, real),
@@ -121,10 +106,38 @@ def begin(job: Job, member: int, block: Block) -> tuple[Inputs, Carry]:
     )
     blank = jax.tree.map(lambda s: np.zeros(s.shape, s.dtype), program.blank)
     blank.moving.calls[..., Calls._fields.index("value_and_gradients")] = 1
-    moving = blank.moving._replace(evaluation=jax.tree.map(per_lane, seen))
+    moving = blank.moving._replace(
+        evaluation=jax.tree.map(lambda leaf: _per_lane(leaf, shape), seen)
+    )
     never = np.full_like(blank.hits.steps, -1)
-    hits = blank.hits._replace(next_level=per_lane(levels[0]), steps=never)
+    hits = blank.hits._replace(next_level=inputs.levels[0].copy(), steps=never)
     return inputs, blank._replace(moving=moving, hits=hits, fresh=np.bool_(True))
+
+
+def _levels(
+    job: Job, value: np.ndarray, norm: np.ndarray
+) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
+    """Per seed: the merit at each target, at which a lane is done, and above which it diverged."""
+    problem, kind = job.problem, merit_of(job.problem)
+    reference = {"suboptimality": problem.minimum, "escape": problem.saddle, "gradient norm": None}
+    merit = norm if reference[kind] is None else value - reference[kind]
+    targets = job.plan.targets_on(problem)
+    levels = [np.abs(merit) * merit.dtype.type(target) for target in targets]
+    stop = {
+        "suboptimality": np.full_like(merit, 10 * job.plan.noise_floor),
+        "gradient norm": np.zeros_like(merit),
+        "escape": levels[-1],
+    }[kind]
+    unused = [np.full_like(merit, -np.inf)] * (job.program.shape.targets - len(targets))
+    limit = DIVERGENCE_FACTOR if problem.bounded_below else np.inf
+    diverged = np.maximum(np.abs(merit), np.finfo(merit.dtype).tiny) * merit.dtype.type(limit)
+    return levels + unused, stop, diverged
+
+
+def _per_lane(leaf: np.ndarray, shape: Shape) -> np.ndarray:
+    """[*lanes, ...] from [seeds, ...]."""
+    over = np.broadcast_to(leaf[:, None], (*shape.block, *leaf.shape[1:]))
+    return over.reshape(*shape.lanes, *leaf.shape[1:]).copy()
 
 
 def _values(job: Job, member: int, block: Block) -> dict[tuple[int, str], np.ndarray]:

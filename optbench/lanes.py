@@ -81,7 +81,7 @@ def varying(
         function: (carry, *values) of one lane -> carry.
         carry: one lane's carry (shapes and dtypes suffice).
         arguments: a tree of `Over` (or a prefix) per value.
-        *values: the further arguments, with their lane axes (shapes and dtypes suffice).
+        *values: one lane's further arguments (shapes and dtypes suffice).
 
     Returns:
         A tree of `LANES` and `SHARED`, of the structure of `carry`.
@@ -107,25 +107,22 @@ def _batched_results(
         probes = [_probe(seen, index)(leaf) for index, leaf in enumerate(leaves)]
         return jax.tree.unflatten(structure, probes)
 
-    def with_lanes(leaf: Any, over: Over) -> jax.ShapeDtypeStruct:
-        return jax.ShapeDtypeStruct((2, 3) * (over == LANES) + leaf.shape, leaf.dtype)
-
-    batched = jax.tree.map(with_lanes, carry, arguments[0])
-    sizes = [_resized(value, over) for value, over in zip(values, arguments[1:], strict=True)]
-    jax.eval_shape(over_lanes(probed, arguments, LANES, (2, 3)), batched, *sizes)
+    pairs = zip((carry, *values), arguments, strict=True)
+    sized = [_with_lanes(value, over) for value, over in pairs]
+    jax.eval_shape(over_lanes(probed, arguments, LANES, (2, 3)), *sized)
     return seen
 
 
-def _resized(value: Any, over: Any) -> Any:
-    """The value's shapes with 2 seeds and 3 settings: enough to see what varies."""
+def _with_lanes(value: Any, over: Any) -> Any:
+    """One lane's shapes with 2 seeds and 3 settings: enough to see what varies."""
 
-    def resize(over: Over, subtree: Any) -> Any:
-        lead = (2,) * over.seeds + (3,) * over.settings
-        return jax.tree.map(
-            lambda leaf: jax.ShapeDtypeStruct(lead + leaf.shape[len(lead) :], leaf.dtype), subtree
-        )
+    def stack(over: Over, subtree: Any) -> Any:
+        def widen(leaf: Any) -> jax.ShapeDtypeStruct:
+            return jax.ShapeDtypeStruct(lead(over, (2, 3)) + leaf.shape, leaf.dtype)
 
-    return jax.tree.map(resize, over, value, is_leaf=_is_over)
+        return jax.tree.map(widen, subtree)
+
+    return jax.tree.map(stack, over, value, is_leaf=_is_over)
 
 
 def _probe(seen: list[bool], index: int) -> Callable[[Any], Any]:

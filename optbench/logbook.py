@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -78,18 +78,41 @@ def recorded_in(
     return found
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Frame:
+    """What the blocks of a run share.
+
+    Attributes:
+        seeds: along S.
+        settings: swept hyperparameter -> [H].
+        recorded: flat lanes whose points were kept.
+        merit: what targets are fractions of.
+        exact: whether hits were seen at every step.
+        targets: fractions of the initial merit, hardest last.
+        noise_floor: rounding error of f; no target counts below 10x.
+        diagnostics: names of what was reported, in the order of the log.
+    """
+
+    seeds: tuple[int, ...]
+    settings: Mapping[str, np.ndarray]
+    recorded: tuple[int, ...]
+    merit: Merit
+    exact: bool
+    targets: tuple[float, ...]
+    noise_floor: float
+    diagnostics: tuple[str, ...]
+
+    @property
+    def lanes(self) -> tuple[int, int]:
+        """(seeds, settings)."""
+        return len(self.seeds), max((len(v) for v in self.settings.values()), default=1)
+
+
 def assemble(
     finished: Sequence[Finished],
+    frame: Frame,
     *,
-    seeds: tuple[int, ...],
-    settings: Mapping[str, np.ndarray],
-    recorded: Sequence[int],
-    merit: Merit,
-    exact: bool,
-    targets: Sequence[float],
-    noise_floor: float,
     curvature: np.ndarray | None,
-    diagnostics: Sequence[str],
     compile_seconds: float,
     run_seconds: float,
 ) -> Trajectory:
@@ -100,59 +123,69 @@ def assemble(
     of targets below 10x the noise floor, and, where the merit is the gradient norm, those of a lane
     that ends where the smallest Hessian eigenvalue is below -tolerance, with the tolerance the
     smallest gradient norm it was asked for and met: a saddle is no minimizer.
+
+    Args:
+        finished: the blocks.
+        frame: what they share.
+        curvature: [S, H] smallest Hessian eigenvalue at the end; None where it decides nothing.
+        compile_seconds: spent building the program.
+        run_seconds: spent running it.
     """
-    book = _Book(finished, (len(seeds), max((len(v) for v in settings.values()), default=1)))
+    book = _Book(finished, frame.lanes)
     inputs = finished[0].inputs
-    reference = None if merit == "gradient norm" else float(inputs.reference)
-    value = book.logged(lambda log: log.value)
-    norm = book.logged(lambda log: log.gradient_norm)
-    merits = norm if reference is None else value - reference
-    counts = {kind: book.logged_calls(i) for i, kind in book.kinds}
-    cost = sum(counts[kind] * inputs.prices[i] for i, kind in book.kinds)
-    levels = book.per_target(lambda part: part.inputs.levels)[..., : len(targets)]
-    stop = book.per_lane(lambda part: part.inputs.stop_level)
-    diverged = book.per_lane(lambda part: part.inputs.diverged_level)
-    last = _last(cost <= inputs.budget * ROUNDING, value, merits, stop, diverged)
+    reference = None if frame.merit == "gradient norm" else float(inputs.reference)
+    curves = book.curves(reference)
+    last = _last(curves, book, inputs)
     steps = inputs.grid[: book.rows].astype(np.int64)
-    hit_steps, hit_calls = _hits(book, len(targets), steps[last], inputs)
-    floor = 10 * noise_floor if merit == "suboptimality" else 0.0
-    unranked = (levels < floor) & (np.asarray(targets) > 0)
-    hit_steps[unranked], hit_calls[unranked] = np.nan, np.nan
-    if curvature is not None:
-        tolerance = np.where(np.isfinite(hit_steps), levels, np.inf).min(-1)
-        at_saddle = ~(curvature >= -tolerance)
-        hit_steps[at_saddle], hit_calls[at_saddle] = np.nan, np.nan
-    reached = (np.isfinite(hit_steps) | unranked).all(-1)
-    status = _status(value, merits, cost, last, reached, stop, diverged)
-    told = {name: book.logged(lambda log, i=i: log.diagnostics[:, i]) for i, name in
-            enumerate(diagnostics)}  # fmt: skip
+    hits = _hits(book, frame, steps[last], curvature)
+    status = _status(curves, book, last, hits.reached)
+    told = {
+        name: book.logged(lambda log, i=i: log.diagnostics[:, i])
+        for i, name in enumerate(frame.diagnostics)
+    }
+    initial_merit = curves.merit[..., 0].copy()
     blank = np.arange(book.rows) > last[..., None]
-    for array in (value, norm, cost, *counts.values(), *told.values()):
+    calls = curves.calls
+    for array in (curves.value, curves.norm, curves.cost, *calls.values(), *told.values()):
         array[blank] = np.nan
     return Trajectory(
         steps=steps,
-        value=value,
-        gradient_norm=norm,
-        cost=cost,
-        calls=counts,
-        targets=np.asarray(targets),
-        hit_steps=hit_steps,
-        hit_costs=hit_calls @ inputs.prices,
-        hit_calls={kind: hit_calls[..., i] for i, kind in book.kinds},
-        resolution="exact" if exact else "log points",
-        merit=merit,
+        value=curves.value,
+        gradient_norm=curves.norm,
+        cost=curves.cost,
+        calls=calls,
+        targets=np.asarray(frame.targets),
+        hit_steps=hits.steps,
+        hit_costs=hits.calls @ inputs.prices,
+        hit_calls={kind: hits.calls[..., i] for i, kind in book.kinds},
+        resolution="exact" if frame.exact else "log points",
+        merit=frame.merit,
         reference=reference,
-        initial_merit=merits[..., 0].copy(),
+        initial_merit=initial_merit,
         status=status,
         last=last,
-        seeds=seeds,
-        settings={name: np.asarray(values) for name, values in settings.items()},
-        recorded=np.asarray(recorded, np.int64),
-        params=book.points(recorded),
+        seeds=frame.seeds,
+        settings={name: np.asarray(values) for name, values in frame.settings.items()},
+        recorded=np.asarray(frame.recorded, np.int64),
+        params=book.points(frame.recorded),
         diagnostics=told,
         compile_seconds=compile_seconds,
         run_seconds=run_seconds,
     )
+
+
+class _Curves(NamedTuple):
+    value: np.ndarray  # [S, H, T], as all below
+    norm: np.ndarray
+    merit: np.ndarray
+    cost: np.ndarray
+    calls: dict[str, np.ndarray]
+
+
+class _Hits(NamedTuple):
+    steps: np.ndarray  # [S, H, K]
+    calls: np.ndarray  # [S, H, K, 6]
+    reached: np.ndarray  # [S, H] whether every target that counts was met
 
 
 class _Book:
@@ -164,6 +197,15 @@ class _Book:
         called = [p.log.calls[: p.rows].reshape(-1, len(Calls._fields)).any(0) for p in finished]
         used = np.any(called, axis=0)
         self.kinds = [(i, kind) for i, kind in enumerate(Calls._fields) if used[i]]
+
+    def curves(self, reference: float | None) -> _Curves:
+        """What was logged of every lane, with the merit and the cost that follow."""
+        value, norm = self.logged(lambda log: log.value), self.logged(lambda log: log.gradient_norm)
+        merit = norm if reference is None else value - reference
+        calls = {kind: self.logged_calls(i) for i, kind in self.kinds}
+        prices = self.finished[0].inputs.prices
+        cost = sum((calls[kind] * prices[i] for i, kind in self.kinds), np.zeros_like(value))
+        return _Curves(value, norm, merit, cost, calls)
 
     def logged(self, of: Callable[[Log], np.ndarray]) -> np.ndarray:
         """[S, H, T] from what each block logged as [C, *lanes]; NaN where it stopped early."""
@@ -208,31 +250,32 @@ class _Book:
         return jax.tree.unflatten(structure, out)
 
 
-def _last(
-    affordable: np.ndarray,
-    value: np.ndarray,
-    merits: np.ndarray,
-    stop: np.ndarray,
-    diverged: np.ndarray,
-) -> np.ndarray:
+def _last(curves: _Curves, book: _Book, inputs: Inputs) -> np.ndarray:
     """[S, H] index of the log point at which each lane ends."""
-    ended = merits > diverged[..., None]
-    ended |= merits <= stop[..., None]
-    ended |= ~np.isfinite(value)
-    first = np.where(ended.any(-1), ended.argmax(-1), value.shape[-1])
-    return np.maximum(np.minimum(affordable.sum(-1) - 1, first), 0)
+    ended = curves.merit > book.per_lane(lambda part: part.inputs.diverged_level)[..., None]
+    ended |= curves.merit <= book.per_lane(lambda part: part.inputs.stop_level)[..., None]
+    ended |= ~np.isfinite(curves.value)
+    first = np.where(ended.any(-1), ended.argmax(-1), book.rows)
+    affordable = (curves.cost <= inputs.budget * ROUNDING).sum(-1)
+    return np.maximum(np.minimum(affordable - 1, first), 0)
 
 
-def _hits(
-    book: _Book, num_targets: int, last_step: np.ndarray, inputs: Inputs
-) -> tuple[np.ndarray, np.ndarray]:
-    """[S, H, K] steps and [S, H, K, 6] calls of the hits before each lane's end."""
-    steps = book.per_target(lambda part: part.hits.steps)[..., :num_targets]
-    calls = book.per_target(_hit_calls)[..., :num_targets, :]
+def _hits(book: _Book, frame: Frame, last_step: np.ndarray, curvature: np.ndarray | None) -> _Hits:
+    """The hits that count: before each lane's end, above the noise, and at no saddle."""
+    inputs, num = book.finished[0].inputs, len(frame.targets)
+    steps = book.per_target(lambda part: part.hits.steps)[..., :num]
+    calls = book.per_target(_hit_calls)[..., :num, :]
+    levels = book.per_target(lambda part: part.inputs.levels)[..., :num]
     missed = (steps < 0) | (steps > last_step[..., None])
     missed |= calls @ inputs.prices > inputs.budget * ROUNDING
+    floor = 10 * frame.noise_floor if frame.merit == "suboptimality" else -np.inf
+    if curvature is not None:
+        tolerance = np.where(missed, np.inf, levels).min(-1)
+        missed |= ~(curvature >= -tolerance)[..., None]
+    reached = (~missed | (levels < floor)).all(-1)
+    missed |= levels < floor
     steps[missed], calls[missed] = np.nan, np.nan
-    return steps, calls
+    return _Hits(steps, calls, reached)
 
 
 def _hit_calls(part: Finished) -> np.ndarray:
@@ -246,32 +289,23 @@ def _hit_calls(part: Finished) -> np.ndarray:
     return hits.calls[np.searchsorted(events, hits.steps).clip(0, len(events) - 1)]
 
 
-def _status(
-    value: np.ndarray,
-    merits: np.ndarray,
-    cost: np.ndarray,
-    last: np.ndarray,
-    reached: np.ndarray,
-    stop: np.ndarray,
-    diverged: np.ndarray,
-) -> np.ndarray:
+def _status(curves: _Curves, book: _Book, last: np.ndarray, reached: np.ndarray) -> np.ndarray:
     """[S, H] how each lane ended."""
 
     def at_last(array: np.ndarray) -> np.ndarray:
         return np.take_along_axis(array, last[..., None], -1)[..., 0]
 
-    spent = at_last(cost)[..., None]
-    finite = np.where(np.isfinite(merits), merits, np.inf)
-    half = np.where(cost <= spent / 2, finite, np.inf).min(-1)
-    best = np.where(cost <= spent, finite, np.inf).min(-1)
-    gained = np.where(np.isfinite(half), half, np.inf) - np.where(np.isfinite(half), best, 0)
-    return np.select(
-        [
-            reached | (at_last(merits) <= stop),
-            ~np.isfinite(at_last(value)),
-            at_last(merits) > diverged,
-            gained <= STALLED_GAIN * np.abs(half),
-        ],
-        [str(Status.REACHED), str(Status.NON_FINITE), str(Status.DIVERGED), str(Status.STALLED)],
-        str(Status.BUDGET),
-    )
+    spent = at_last(curves.cost)[..., None]
+    finite = np.where(np.isfinite(curves.merit), curves.merit, np.inf)
+    half = np.where(curves.cost <= spent / 2, finite, np.inf).min(-1)
+    best = np.where(curves.cost <= spent, finite, np.inf).min(-1)
+    known = np.isfinite(half)
+    gained = np.where(known, half, np.inf) - np.where(known, best, 0)
+    merit = at_last(curves.merit)
+    ends = {
+        Status.REACHED: reached | (merit <= book.per_lane(lambda part: part.inputs.stop_level)),
+        Status.NON_FINITE: ~np.isfinite(at_last(curves.value)),
+        Status.DIVERGED: merit > book.per_lane(lambda part: part.inputs.diverged_level),
+        Status.STALLED: gained <= STALLED_GAIN * np.abs(half),
+    }
+    return np.select(list(ends.values()), [str(end) for end in ends], str(Status.BUDGET))

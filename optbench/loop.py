@@ -18,33 +18,35 @@ from optbench.member import Hyperparameters, step_key
 from optbench.oracle import Evaluation, Oracle
 from optbench.problem import Params, Problem
 
+Leaf = Any  # a tracer in the program, a NumPy array outside it, or shape and dtype alone
+
 
 class Inputs(NamedTuple):
     """What decides the numbers of a run; runtime arguments all."""
 
     problem: Problem
     hypers: tuple[Hyperparameters, ...]  # per member
-    member: jax.Array  # which member steps
-    keys: jax.Array  # [*seeds, 2] key data
-    grid: jax.Array  # [C] steps to log, padded with the last
-    num_edges: jax.Array  # how many of them are real
-    levels: jax.Array  # [K, *lanes] merit at which each target is met, descending
-    stop_level: jax.Array  # [*lanes] merit at which a lane is done
-    diverged_level: jax.Array  # [*lanes] merit above which a lane is given up
-    reference: jax.Array  # subtracted from f in the merit
-    prices: jax.Array  # [6] per kind of call
-    budget: jax.Array  # in gradient-equivalents
-    record: jax.Array  # [R] flat lanes whose points are logged
+    member: Leaf  # which member steps
+    keys: Leaf  # [*seeds, 2] key data
+    grid: Leaf  # [C] steps to log, padded with the last
+    num_edges: Leaf  # how many of them are real
+    levels: Leaf  # [K, *lanes] merit at which each target is met, descending
+    stop_level: Leaf  # [*lanes] merit at which a lane is done
+    diverged_level: Leaf  # [*lanes] merit above which a lane is given up
+    reference: Leaf  # subtracted from f in the merit
+    prices: Leaf  # [6] per kind of call
+    budget: Leaf  # in gradient-equivalents
+    record: Leaf  # [R] flat lanes whose points are logged
 
 
 class Log(NamedTuple):
     """One row per log point."""
 
-    value: jax.Array  # [C, *lanes]
-    gradient_norm: jax.Array  # [C, *lanes]
-    calls: jax.Array  # [C, 6] or [C, *lanes, 6]
+    value: Leaf  # [C, *lanes]
+    gradient_norm: Leaf  # [C, *lanes]
+    calls: Leaf  # [C, 6] or [C, *lanes, 6]
     params: Params  # [C, R, ...]
-    diagnostics: jax.Array  # [C, D, *lanes]
+    diagnostics: Leaf  # [C, D, *lanes]
 
 
 class Hits(NamedTuple):
@@ -54,20 +56,20 @@ class Hits(NamedTuple):
     some lane met a target. There are at most E = lanes x K of them.
     """
 
-    next_level: jax.Array  # [*lanes] the hardest merit not yet met
-    steps: jax.Array  # [K, *lanes], -1 where not met
-    calls: jax.Array  # [K, *lanes, 6], or [E, 6] where shared
-    events: jax.Array  # [E] step of each event, or [0] where calls vary
-    num_events: jax.Array
+    next_level: Leaf  # [*lanes] the hardest merit not yet met
+    steps: Leaf  # [K, *lanes], -1 where not met
+    calls: Leaf  # [K, *lanes, 6], or [E, 6] where shared
+    events: Leaf  # [E] step of each event, or [0] where calls vary
+    num_events: Leaf
 
 
 class Moving(NamedTuple):
     """What a step changes."""
 
-    step: jax.Array
+    step: Leaf
     evaluation: Evaluation
-    slots: tuple[jax.Array, ...]
-    calls: jax.Array  # [6] or [*lanes, 6]
+    slots: tuple[Leaf, ...]
+    calls: Leaf  # [6] or [*lanes, 6]
 
 
 class Carry(NamedTuple):
@@ -76,9 +78,9 @@ class Carry(NamedTuple):
     moving: Moving
     hits: Hits
     log: Log
-    edge: jax.Array  # index of the next log point
-    fresh: jax.Array  # whether nothing has been stepped or logged yet
-    done: jax.Array  # whether every lane is done
+    edge: Leaf  # index of the next log point
+    fresh: Leaf  # whether nothing has been stepped or logged yet
+    done: Leaf  # whether every lane is done
 
 
 class Form(NamedTuple):
@@ -113,15 +115,14 @@ def advance(form: Form, inputs: Inputs, carry: Carry, stop_step: jax.Array) -> C
     def to_edge(carry: Carry) -> Carry:
         edge_step = inputs.grid[carry.edge]
         end = jnp.minimum(edge_step, stop_step)
-        moving, hits = _segment(form, inputs, carry.moving, carry.hits, end, carry.fresh)
-        return _log(form, inputs, carry, moving, hits, moving.step == edge_step)
+        moving, hits = _segment(form, inputs, carry, end)
+        moved = carry._replace(moving=moving, hits=hits)
+        return _log(form, inputs, moved, moving.step == edge_step)
 
     return jax.lax.while_loop(unfinished, to_edge, carry)
 
 
-def _segment(
-    form: Form, inputs: Inputs, moving: Moving, hits: Hits, end: jax.Array, fresh: jax.Array
-) -> tuple[Moving, Hits]:
+def _segment(form: Form, inputs: Inputs, carry: Carry, end: jax.Array) -> tuple[Moving, Hits]:
     """Step until `end`, noting every target as it is met."""
 
     def any_hit(moving: Moving, next_level: jax.Array) -> jax.Array:
@@ -146,18 +147,20 @@ def _segment(
         return (state[0].step < end) | state[2]
 
     if form.exact:
-        moving, hits, _ = jax.lax.while_loop(until_end, until_hit, (moving, hits, fresh))
+        moving, hits, _ = jax.lax.while_loop(
+            until_end, until_hit, (carry.moving, carry.hits, carry.fresh)
+        )
         return moving, hits
     moving = jax.lax.while_loop(
-        lambda moving: moving.step < end, lambda moving: _tick(form, inputs, moving), moving
+        lambda moving: moving.step < end, lambda moving: _tick(form, inputs, moving), carry.moving
     )
-    return moving, hits
+    return moving, carry.hits
 
 
 def _tick(form: Form, inputs: Inputs, moving: Moving) -> Moving:
     """Step, then evaluate."""
     step, evaluation, slots, calls = moving
-    operand = (evaluation, slots, calls, inputs.keys, step, inputs.problem)
+    operand = (evaluation, slots, calls, (inputs.keys, step, inputs.problem))
     point, slots, calls = form.group.step(inputs.member, inputs.hypers, operand, form.lanes)
     step = step + 1
     if form.group.evaluates and not inputs.problem.stochastic:
@@ -216,10 +219,9 @@ def _set_row(rows: jax.Array, new: jax.Array, index: jax.Array) -> jax.Array:
     return jax.lax.dynamic_update_index_in_dim(rows, new, index, 0)
 
 
-def _log(
-    form: Form, inputs: Inputs, carry: Carry, moving: Moving, hits: Hits, at_edge: jax.Array
-) -> Carry:
+def _log(form: Form, inputs: Inputs, carry: Carry, at_edge: jax.Array) -> Carry:
     """Write this point's row; off the edge it is overwritten later."""
+    moving, hits = carry.moving, carry.hits
     points = moving.evaluation.params
     if form.exact:
         value, norm = _measures_of(form, moving)

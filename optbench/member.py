@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from optbench.errors import OptbenchError
-from optbench.lanes import LANES, SEEDS, SETTINGS, SHARED, Over, lead, varying
+from optbench.lanes import LANES, SEEDS, SETTINGS, SHARED, Over, varying
 from optbench.optimizer import Method, Step
 from optbench.oracle import Calls, Evaluation, Oracle, untouched
 from optbench.problem import Problem
@@ -53,11 +53,6 @@ class Member:
     diagnostics: tuple[str, ...]
 
     @property
-    def groupable(self) -> bool:
-        """Whether it can share a program: it only needs the evaluation it is handed."""
-        return not (self.asks or self.evaluates or self.reports_elsewhere)
-
-    @property
     def slots(self) -> list[Slot]:
         """The slot of each state leaf."""
         leaves = jax.tree.leaves(self.state)
@@ -76,18 +71,19 @@ def reported(method: Method, values: Hyperparameters, state: Any) -> dict[str, A
     return {} if optimizer.report is None else optimizer.report(state)
 
 
-def take_step(
-    method: Method,
-    evaluation: Evaluation,
-    state: Any,
-    values: Hyperparameters,
-    key_data: jax.Array,
-    step: jax.Array,
-    problem: Problem,
-) -> Step:
+class Tick(NamedTuple):
+    """What a step depends on beside the evaluation and the state."""
+
+    values: Any  # Hyperparameters
+    key_data: Any
+    step: Any
+    problem: Any  # Problem
+
+
+def take_step(method: Method, evaluation: Evaluation, state: Any, tick: Tick) -> Step:
     """One step of one lane."""
-    oracle = Oracle(problem, step_key(key_data, step))
-    return method.build(values).step(evaluation, state, oracle)
+    oracle = Oracle(tick.problem, step_key(tick.key_data, tick.step))
+    return method.build(tick.values).step(evaluation, state, oracle)
 
 
 def count(calls: Calls) -> jax.Array:
@@ -111,16 +107,14 @@ def examine(
         OptbenchError: the method's state changes its structure, shapes or dtypes in a step.
         NotApplicable: the method needs structure the problem lacks.
     """
-    dtype = start.value.dtype
     over = _locate(method, swept)
-    values = {name: jax.ShapeDtypeStruct((), dtype) for name in over}
+    values = {name: jax.ShapeDtypeStruct((), start.value.dtype) for name in over}
     state = jax.eval_shape(lambda p, v: method.build(v).init(p), start.params, values)
     taken: list[Step] = []
 
-    def lane(carry: Any, *arguments: Any) -> Any:
+    def lane(carry: Any, start: Evaluation, tick: Tick) -> Any:
         state, calls = carry
-        start, values, key, problem = arguments
-        step = take_step(method, start, state, values, key, jnp.int32(0), problem)
+        step = take_step(method, start, state, tick)
         _check_stable(method, state, step.state)
         taken.append(step)
         return step.state, calls + count(step.calls)
@@ -128,13 +122,10 @@ def examine(
     def step(start: Evaluation, state: Any, values: Hyperparameters, oracle: Any) -> Step:
         return method.build(values).step(start, state, oracle)
 
+    axes = Tick(over, SEEDS, SHARED, SHARED)
+    tick = Tick(values, key_data, jax.ShapeDtypeStruct((), jnp.int32), problem)
     calls = jax.ShapeDtypeStruct((len(Calls._fields),), jnp.int32)
-    swept_values = {n: jax.ShapeDtypeStruct(lead(o, (1, 1)), dtype) for n, o in over.items()}
-    evaluations = jax.tree.map(lambda s: jax.ShapeDtypeStruct((1, 1, *s.shape), s.dtype), start)
-    keys = jax.ShapeDtypeStruct((1, *key_data.shape), key_data.dtype)
-    state_over, calls_over = varying(
-        lane, (state, calls), (LANES, over, SEEDS, SHARED), evaluations, swept_values, keys, problem
-    )
+    state_over, calls_over = varying(lane, (state, calls), (LANES, axes), start, tick)
     told = jax.eval_shape(lambda v, s: reported(method, v, s), values, state)
     return Member(
         method=method,

@@ -38,7 +38,7 @@ class Evaluation(NamedTuple):
     """f and its gradient at a point: computed once per step, shared by stepping and logging."""
 
     params: Params
-    value: jax.Array
+    value: Any  # a real scalar
     grad: Params
 
 
@@ -89,8 +89,8 @@ class Oracle:
                 "no Fisher product is defined for a sampled loss",
                 "use the full-batch form of the problem",
             )
-        output_loss, data = problem.output_loss, problem.data
-        outputs, jacobian = jax.linearize(lambda p: problem.outputs(p, *data), params)
+        outputs_of, output_loss, data = problem.outputs, problem.output_loss, problem.data
+        outputs, jacobian = jax.linearize(lambda p: outputs_of(p, *data), params)
         transpose = jax.linear_transpose(jacobian, params)
         curvature = jax.linearize(jax.grad(lambda z: output_loss(z, *data)), outputs)[1]
 

@@ -114,7 +114,7 @@ def read_results(
         folder=folder,
         study=study,
         environment=json.loads(now["json"]),
-        problems={row["label"]: read_problem(row) for row in problems},
+        problems={row["label"]: read_problem(dict(row)) for row in problems},
         optimizers=tuple(study["optimizers"]),
         cells=tuple(Cell(**dict(row)) for row in cells),
         load=load,

@@ -11,7 +11,7 @@ import numpy as np
 
 from optbench.curvature import smallest_eigenvalues
 from optbench.job import Job, begin, prepare
-from optbench.logbook import Block, Finished, assemble
+from optbench.logbook import Block, Finished, Frame, assemble
 from optbench.loop import Carry, Inputs
 from optbench.optimizer import Method, make_method
 from optbench.plan import Lanes, Plan, change_plan, merit_of
@@ -49,10 +49,8 @@ def execute(job: Job, member: int = 0, progress: Progress | None = None) -> Traj
             ends = carry.moving.evaluation.params
             rows = int(carry.edge)
             finished.append(Finished(block, inputs, carry.hits, carry.log, rows, ends))
-        curvature = _curvature(job, finished) if merit_of(job.problem) == "gradient norm" else None
     monitors = tuple(name for name, _ in job.problem.monitors)
-    return assemble(
-        finished,
+    frame = Frame(
         seeds=job.lanes.seeds,
         settings=job.lanes.settings,
         recorded=job.lanes.recorded,
@@ -60,8 +58,12 @@ def execute(job: Job, member: int = 0, progress: Progress | None = None) -> Traj
         exact=job.program.form.exact,
         targets=job.plan.targets_on(job.problem),
         noise_floor=job.plan.noise_floor,
-        curvature=curvature,
         diagnostics=monitors + job.program.group.members[member].diagnostics,
+    )
+    return assemble(
+        finished,
+        frame,
+        curvature=_curvature(job, finished) if frame.merit == "gradient norm" else None,
         compile_seconds=job.program.compile_seconds,
         run_seconds=time.perf_counter() - began,
     )

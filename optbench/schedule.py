@@ -5,7 +5,8 @@ from __future__ import annotations
 import collections
 import dataclasses
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import jax
 
@@ -72,26 +73,43 @@ def work_off(batches: Iterable[Batch], store: Store, listener: Listener) -> tupl
     Returns:
         Seconds spent compiling, and running.
     """
-    waiting = collections.deque(batches)
     compiling = running = 0.0
-    while waiting:
-        batch = waiting.popleft()
-        listener(Compiling(problem=batch.problem, optimizers=tuple(batch.methods)))
-        job, seconds = _compiled(batch)
+    for batch, job, seconds in _compile_ahead(batches, store, listener):
         compiling += seconds
-        if isinstance(job, Exception) and len(batch.methods) > 1:
-            parts = batch.apart()
-            store.add_groups(batch.problem, [part.pending for part in parts])
-            waiting.extendleft(reversed(parts))
-            continue
         for label in batch.pending:
             outcome = job if isinstance(job, Exception) else _run(job, batch, label, listener)
             cell = _cell(batch, label, outcome, seconds)
-            done = outcome if isinstance(outcome, Trajectory) else None
-            store.commit(cell, done)
+            store.commit(cell, outcome if isinstance(outcome, Trajectory) else None)
             listener(CellFinished(cell=cell))
             running += cell.run_seconds or 0.0
     return compiling, running
+
+
+def _compile_ahead(
+    batches: Iterable[Batch], store: Store, listener: Listener
+) -> Iterator[tuple[Batch, Job | Exception, float]]:
+    """Each batch with its job, or why there is none, and the seconds that took.
+
+    While one batch runs, a second thread compiles the next.
+    """
+    waiting = collections.deque(batches)
+    begun: dict[Batch, Future[tuple[Job | Exception, float]]] = {}
+    pool = ThreadPoolExecutor(max_workers=1)
+    try:
+        while waiting:
+            batch = waiting.popleft()
+            listener(Compiling(problem=batch.problem, optimizers=tuple(batch.methods)))
+            job, seconds = (begun.pop(batch, None) or pool.submit(_compiled, batch)).result()
+            if isinstance(job, Exception) and len(batch.methods) > 1:
+                parts = batch.apart()
+                store.add_groups(batch.problem, [part.pending for part in parts])
+                waiting.extendleft(reversed(parts))
+                continue
+            if waiting and waiting[0] not in begun:
+                begun[waiting[0]] = pool.submit(_compiled, waiting[0])
+            yield batch, job, seconds
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _compiled(batch: Batch) -> tuple[Job | Exception, float]:

@@ -161,7 +161,7 @@ def _problem_row(record: ProblemRecord) -> dict[str, Any]:
 
 def read_problem(row: Mapping[str, Any]) -> ProblemRecord:
     """The record that a row of the table of problems holds."""
-    values = {key: row[key] for key in row.keys() if key not in ("position", "arrays")}
+    values = {key: row[key] for key in row if key not in ("position", "arrays")}
     arrays, _ = unpack(row["arrays"])
     region = None if row["region"] is None else tuple(map(tuple, json.loads(row["region"])))
     convex = None if row["convex"] is None else bool(row["convex"])

@@ -21,7 +21,7 @@ from optbench.fingerprint import digest, digest_environment
 from optbench.instance import Instance, make_instance
 from optbench.optimizer import Method, find_method
 from optbench.problem import Problem
-from optbench.program import GROUPED_OPTIONS
+from optbench.program import COMPILE_OPTIONS
 from optbench.records import Cell, ProblemRecord
 from optbench.results import Results, read_memory, study_name
 from optbench.schedule import CellFinished as CellFinished
@@ -180,7 +180,7 @@ def _lay_out(
     Returns:
         The batches, and the failed cells of the problems that could not be built.
     """
-    environment = describe_environment(study.precision, GROUPED_OPTIONS)
+    environment = describe_environment(study.precision, COMPILE_OPTIONS)
     hashed = digest_environment(environment)
     finished = {key for key, status in store.statuses().items() if status != "failed" and not fresh}
     records: list[ProblemRecord] = []

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import io
+import itertools
+import textwrap
 from collections.abc import Collection, Sequence
 
 UNKNOWN = "-"
+GAP = "  "
+MIN_ELASTIC = 10  # what an elastic column keeps, while others can give way
 
 
 def align(
@@ -25,27 +28,43 @@ def align(
         width: no line is longer.
         right: indices of the columns set to the right.
         elastic: indices of the columns that give way first, where the width is short.
-        wrap: whether what they hold goes on in the next line, or ends in an ellipsis.
+        wrap: whether what does not fit goes on in the next line, or is left out of the middle.
     """
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), collapse_padding=True)
-    for index, name in enumerate(header):
-        table.add_column(
-            Text(name, no_wrap=True),
-            justify="right" if index in right else "left",
-            no_wrap=index not in elastic,
-            overflow="ellipsis",
-        )
-    for row in rows:
-        table.add_row(*(Text(cell, no_wrap=None if wrap else True) for cell in row))
-    console = Console(file=(page := io.StringIO()), width=width, color_system=None)
-    console.print(table)
-    return "\n".join(line.rstrip() for line in page.getvalue().splitlines())
+    natural = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    widths = _fit(natural, width, elastic)
+    lines = []
+    for row in (header, *rows):
+        cells = [_cut(cell, room, wrap) for cell, room in zip(row, widths, strict=True)]
+        for parts in itertools.zip_longest(*cells, fillvalue=""):
+            padded = [
+                part.rjust(room) if index in right else part.ljust(room)
+                for index, (part, room) in enumerate(zip(parts, widths, strict=True))
+            ]
+            lines.append(GAP.join(padded)[:width].rstrip())
+    return "\n".join(lines)
 
 
-def number(value: float | None) -> str:
+def _fit(widths: list[int], width: int, elastic: Collection[int]) -> list[int]:
+    """Take from the widest elastic column, then from the widest of all, until the sum fits."""
+    widths = list(widths)
+    excess = sum(widths) + len(GAP) * (len(widths) - 1) - width
+    for _ in range(excess):
+        giving = [i for i in elastic if widths[i] > MIN_ELASTIC] or range(len(widths))
+        widest = max(giving, key=widths.__getitem__)
+        widths[widest] = max(1, widths[widest] - 1)
+    return widths
+
+
+def _cut(cell: str, room: int, wrap: bool) -> list[str]:
+    """A cell in lines of the room it has."""
+    if len(cell) <= room:
+        return [cell]
+    if wrap:
+        return textwrap.wrap(cell, room)
+    head = room // 2
+    return [f"{cell[:head]}…{cell[len(cell) - (room - head - 1) :]}"]
+
+
+def number(value: float | int | None) -> str:
     """Three significant digits; `UNKNOWN` for None and NaN."""
     return UNKNOWN if value is None or value != value else f"{value:.3g}"

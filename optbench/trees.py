@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import jax
@@ -14,8 +15,7 @@ Tree = Any
 def dot(a: Tree, b: Tree) -> jax.Array:
     """The real inner product sum_i Re(conj(a_i) b_i) over all leaves."""
     products = jax.tree.map(lambda x, y: jnp.sum(jnp.real(jnp.conj(x) * y)), a, b)
-    leaves = jax.tree.leaves(products)
-    return sum(leaves[1:], leaves[0])
+    return functools.reduce(jnp.add, jax.tree.leaves(products))
 
 
 def norm(a: Tree) -> jax.Array:

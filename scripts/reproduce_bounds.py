@@ -43,8 +43,15 @@ def main(folder: Path = FOLDER) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "bounds.txt").write_text(table + "\n")
     for report in reports:
-        figure = bound_figure(report)
-        figure.savefig(folder / f"{report.theorem.name}.svg", metadata={"Date": None})
+        theorem = report.theorem
+        figure = bound_figure(
+            theorem.name,
+            theorem.latex,
+            report.comparisons,
+            direction=theorem.direction,
+            quantity=theorem.quantity.latex,
+        )
+        figure.savefig(folder / f"{theorem.name}.svg", metadata={"Date": None})
     return int(not all(report.passed for report in reports))
 
 

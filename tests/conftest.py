@@ -14,6 +14,7 @@ from jaxtyping import install_import_hook
 
 install_import_hook(["optbench", "problems"], "beartype.beartype")
 
+Report = pytest.TestReport | pytest.CollectReport
 ALLOWED_SKIPS: frozenset[str] = frozenset()  # node ids
 
 
@@ -22,19 +23,19 @@ class NothingSkipped:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item):
-        report = yield
-        if report.skipped and item.nodeid not in ALLOWED_SKIPS:
-            report.outcome = "failed"
-            report.longrepr = f"{item.nodeid} was skipped: {report.longrepr}"
-        return report
+        return failed_if_skipped((yield))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_make_collect_report(self, collector: pytest.Collector):
-        report = yield
-        if report.skipped and collector.nodeid not in ALLOWED_SKIPS:
-            report.outcome = "failed"
-            report.longrepr = f"{collector.nodeid} was skipped: {report.longrepr}"
-        return report
+        return failed_if_skipped((yield))
+
+
+def failed_if_skipped(report: Report) -> Report:
+    if report.skipped and report.nodeid not in ALLOWED_SKIPS:
+        report.outcome = "failed"
+        report.longrepr = f"{report.nodeid} was skipped: {report.longrepr}"
+        vars(report).pop("wasxfail", None)  # with it, pytest's exit status would not tell
+    return report
 
 
 def pytest_configure(config: pytest.Config) -> None:

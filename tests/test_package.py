@@ -34,8 +34,6 @@ MODULE_LINES = 350
 SCRIPT_LINES = 60
 FUNCTION_LINES = 40
 POSITIONAL = 5
-ENGINE_LINES = 4000
-OUTSIDE_ENGINE = {"optimizers", "bounds", "figures", "report", "studies", "cli.py"}
 DRAWERS = re.compile(r"(utils?|helpers?|common|misc)(\.py)?")
 MACHINE_PATH = re.compile(r"(?<![\w.~-])/(?:work|root|home|tmp|Users)/\w")
 
@@ -94,7 +92,7 @@ def test_the_readme_gives_the_commands_of_ci():
     [
         "import optbench",
         "import optbench.errors, optbench.catalog, optbench.environment",
-        "import optbench.results",
+        "import optbench.results, optbench.report.export",
         "from optbench.cli import main; main(['--help'], standalone_mode=False)",
         "from optbench.cli import main; main(['--version'], standalone_mode=False)",
     ],
@@ -137,11 +135,6 @@ def test_modules_and_functions_stay_short():
         v for p in SCRIPTS for v in too_long(p.relative_to(ROOT), p.read_text(), SCRIPT_LINES)
     ]
     assert found == []
-
-
-def test_the_engine_stays_small():
-    engine = [p for p in (ROOT / "optbench").iterdir() if p.name not in OUTSIDE_ENGINE]
-    assert sum(len(p.read_text().splitlines()) for p in engine if p.suffix == ".py") <= ENGINE_LINES
 
 
 def test_there_are_no_drawers():
@@ -212,9 +205,10 @@ def test_a_ci_command_that_the_readme_lacks_is_seen():
     ],
 )
 def test_a_skip_is_a_failure(code: str, tmp_path: Path, pytestconfig: pytest.Config):
-    (tmp_path / "test_planted.py").write_text(code)
-    arguments = ["--doctest-modules", "--import-mode=importlib", f"--rootdir={tmp_path}"]
-    failed = (pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED)
-    assert pytest.main([*arguments, str(tmp_path)]) not in failed
     law = pytestconfig.pluginmanager.get_plugin("nothing-skipped")
-    assert pytest.main([*arguments, str(tmp_path)], plugins=[law]) in failed
+    failed = (pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED)
+    for name, plugins in {"without": [], "with": [law]}.items():
+        planted = tmp_path / f"{tmp_path.name}_{name}.py"  # never a module that is loaded already
+        planted.write_text(code)
+        options = ["--doctest-modules", "--import-mode=importlib", f"--rootdir={tmp_path}"]
+        assert (pytest.main([*options, str(planted)], plugins=plugins) in failed) == bool(plugins)

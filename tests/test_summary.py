@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import json
+import itertools
 
 import numpy as np
 import pytest
 
 from optbench.records import Cell
 from optbench.summary import Pair, Summary, summarize
-from optbench.summary.text import LEGEND, MAX_LINES
+from optbench.summary.pairs import common_target
+from optbench.summary.standings import standings
+from optbench.summary.text import MAX_LINES
+from optbench.tables import align, number
 from optbench.trajectory import TARGETS, Status, Trajectory
 
 RATES = np.logspace(-3, 0, 4)
@@ -51,24 +54,241 @@ def log(hit_costs, *, rates=RATES, targets=TARGETS, status=None, budget=1000.0, 
     return Trajectory(**(given | fields))
 
 
-def constant(cost, *, reaches=10, starts=3, settings=4, best=2):
-    """Every start reaches the first targets, at one cost each; other settings take 3x as long."""
-    costs = np.full((starts, settings, len(TARGETS)), NEVER)
+def climbing(cost, *, reaches=10, starts=3, best=2):
+    """Each target costs `cost` more than the one before; other rates than the best take thrice."""
+    costs = np.full((starts, len(RATES), len(TARGETS)), NEVER)
     costs[..., :reaches] = cost * np.arange(1, reaches + 1)
-    costs[:, np.arange(settings) != best] *= 3
+    costs[:, np.arange(len(RATES)) != best] *= 3
     return log(costs)
 
 
 def cell(problem, optimizer, status="finished", **fields):
     given = {"group": optimizer, "compile_seconds": 2.0, "run_seconds": 0.5, "message": ""}
-    key = f"{problem}/{optimizer}"
-    return Cell(key=key, problem=problem, optimizer=optimizer, status=status, **(given | fields))
+    names = {"key": f"{problem}/{optimizer}", "problem": problem, "optimizer": optimizer}
+    return Cell(**names, status=status, **(given | fields))
 
 
-def study_of(logs, cells=None, **settings):
+def summary_of(logs, cells=None, **settings) -> Summary:
     """The summary of {(problem, optimizer): log}."""
     problems, optimizers = (list(dict.fromkeys(names)) for names in zip(*logs, strict=True))
     if cells is None:
         cells = [cell(*names) for names, found in logs.items() if found is not None]
     given = {"name": "tried", "budget": 1000.0} | settings
     return summarize(given, problems, optimizers, cells, lambda *names: logs.get(names))
+
+
+def only_pair(trajectory) -> Pair:
+    (pair,) = summary_of({("bowl", "walk"): trajectory}).pairs
+    return pair
+
+
+# One pair
+
+
+def test_a_pair_is_measured_at_its_best_rate_by_hand():
+    costs = np.full((3, 4, 1), NEVER)
+    costs[:, 1, 0] = [20.0, 50.0, 30.0]
+    costs[:, 2, 0] = [40.0, 10.0, 90.0]
+    pair = only_pair(log(costs, targets=[0.1]))
+    assert pair.setting == {"learning_rate": pytest.approx(1e-2)}
+    assert (pair.cost, pair.low, pair.high) == (30.0, 20.0, 50.0)
+    assert (pair.reached, pair.starts, pair.target, pair.hardest) == (3, 3, 0.1, 0.1)
+    assert not pair.on_edge and pair.exact and pair.solved and pair.failures == {}
+    assert pair.basin == pytest.approx(2.0)  # ERT 33.3 and 46.7: two of four rates, a decade each
+
+
+def test_failures_count_as_never_and_are_told_by_kind():
+    costs = np.full((5, 4, 1), NEVER)
+    costs[:3, 3, 0] = [5.0, 6.0, 7.0]
+    status = np.full((5, 4), Status.BUDGET, object)
+    status[:3, 3], status[3:, 3] = Status.REACHED, [Status.DIVERGED, Status.STALLED]
+    pair = only_pair(log(costs, targets=[0.1], status=status))
+    assert (pair.cost, pair.low, pair.high) == (7.0, 5.0, None)
+    assert pair.on_edge and pair.reached == 3
+    assert pair.failures == {"diverged": 1, "stalled": 1}
+    costs[2] = NEVER
+    minority = only_pair(log(costs, targets=[0.1], status=status))
+    assert (minority.cost, minority.low, minority.reached) == (None, 5.0, 2)
+    assert not minority.solved and minority.hardest is None
+
+
+def test_what_is_never_reached_is_unknown_and_not_zero():
+    never = log(np.full((2, 4, 3), NEVER), targets=TARGETS[:3])
+    pair = only_pair(never)
+    assert (pair.hardest, pair.cost, pair.low, pair.high, pair.basin) == (None,) * 5
+    assert (pair.target, pair.reached) == (TARGETS[0], 0)
+    text = summary_of({("bowl", "walk"): never}).text()
+    row = next(line for line in text.splitlines() if line.startswith("bowl"))
+    assert row.split()[2:5] == ["1e-01", "0/2", "-"]
+    assert "oracle" not in text  # no number, no legend
+
+
+def test_a_single_rate_has_no_basin_and_no_edge():
+    one = log(np.full((2, 1, 1), 4.0), targets=[0.1], rates=[0.5])
+    pair = only_pair(one)
+    assert pair.basin is None and not pair.on_edge and pair.setting == {"learning_rate": 0.5}
+    free = only_pair(log(np.full((2, 1, 1), 4.0), targets=[0.1], settings={}))
+    assert free.basin is None and free.setting == {}
+
+
+# The target of a problem
+
+
+def test_the_target_is_the_hardest_that_half_reach():
+    logs = [climbing(1.0, reaches=n) for n in (9, 7, 5, 3)]
+    assert common_target(logs) == 6  # two of four reach the seventh
+    assert common_target(logs[:3]) == 6
+    assert common_target(logs[:1]) == 8
+    nothing = log(np.full((3, 4, 10), NEVER))
+    assert common_target([nothing, nothing, nothing, logs[3]]) == 2
+    assert common_target([nothing]) == 0  # of which none is reached
+
+
+def test_all_optimizers_of_a_problem_share_the_target():
+    logs = {("bowl", "a"): climbing(1.0, reaches=9), ("bowl", "b"): climbing(2.0, reaches=4)}
+    first, second = summary_of(logs).pairs
+    assert first.target == second.target == TARGETS[8]
+    assert (first.cost, second.cost) == (9.0, None)
+    assert (first.hardest, second.hardest) == (TARGETS[8], TARGETS[3])
+
+
+# All pairs
+
+
+def test_cells_that_did_not_finish_stay_in_sight():
+    logs = {
+        ("bowl", "a"): climbing(1.0),
+        ("bowl", "b"): None,
+        ("bowl", "c"): None,
+        ("bowl", "d"): None,
+    }
+    cells = [
+        cell("bowl", "a"),
+        cell("bowl", "b", "failed", message="objective is nan", run_seconds=None),
+        cell("bowl", "c", "not applicable", message="no Fisher matrix", compile_seconds=None),
+    ]
+    summary = summary_of(logs, cells)
+    assert [p.status for p in summary.pairs] == [
+        "finished", "failed", "not applicable", "unfinished"
+    ]  # fmt: skip
+    text = summary.text()
+    assert "1 finished, 1 failed, 1 not applicable, 1 unfinished" in text
+    assert "b on bowl: objective is nan" in text
+    (a, _, c, _) = sorted(standings(summary.pairs), key=lambda s: s.optimizer)
+    assert (a.solved, a.applicable, c.solved, c.applicable) == (1, 1, 0, 0)
+
+
+def test_a_shared_program_is_compiled_once():
+    logs = {("bowl", name): climbing(1.0) for name in "abc"}
+    cells = [cell("bowl", "a", group="a + b"), cell("bowl", "b", group="a + b"), cell("bowl", "c")]
+    summary = summary_of(logs, cells)
+    assert (summary.compile_seconds, summary.run_seconds) == (4.0, 1.5)
+    assert "Compiled in 4.0 s, ran in 1.5 s." in summary.text()
+
+
+def test_all_runs_are_counted_by_how_they_ended():
+    status = np.full((2, 4), Status.DIVERGED, object)
+    status[0, 0] = Status.NON_FINITE
+    costs = np.full((2, 4, 10), NEVER)
+    logs = {("bowl", "a"): log(costs, status=status), ("bowl", "b"): climbing(1.0, starts=2)}
+    summary = summary_of(logs)
+    assert summary.endings == {"reached target": 8, "diverged": 7, "non-finite": 1}
+    assert "All 16 runs at all lr: 8 reached, 7 diverged, 1 non-finite." in summary.text()
+
+
+def test_standings_by_hand():
+    logs = {
+        ("p", "fast"): climbing(1.0), ("q", "fast"): climbing(8.0), ("r", "fast"): climbing(1.0),
+        ("p", "slow"): climbing(2.0), ("q", "slow"): climbing(2.0), ("r", "slow"): None,
+        ("p", "weak"): climbing(1.0, reaches=1), ("q", "weak"): climbing(1.0, reaches=1),
+        ("r", "weak"): climbing(1.0, reaches=1),
+    }  # fmt: skip
+    cells = [cell(*names, status="finished" if found else "not applicable")
+             for names, found in logs.items()]  # fmt: skip
+    slow, fast, weak = standings(summary_of(logs, cells).pairs)
+    assert (slow.optimizer, slow.solved, slow.applicable, slow.fastest) == ("slow", 2, 2, 1)
+    assert slow.ratio == pytest.approx(np.sqrt(2))  # 2 and 1
+    assert (fast.optimizer, fast.solved, fast.fastest) == ("fast", 3, 2)
+    assert fast.ratio == pytest.approx(4 ** (1 / 3))  # 1, 4 and 1
+    assert (weak.optimizer, weak.solved, weak.ratio) == ("weak", 0, None)
+    assert weak.failures == {"budget exhausted": 9}
+
+
+# The page
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 30), (2, 9), (12, 18), (16, 3), (40, 50)])
+@pytest.mark.parametrize("width", [60, 100, 160])
+def test_the_page_is_never_exceeded(shape, width):
+    names = itertools.product(range(shape[0]), range(shape[1]))
+    shared = [climbing(cost) for cost in (3.0, 40.0)] + [log(np.full((3, 4, 10), NEVER))]
+    logs = {
+        (f"a_problem_of_some_length[dim={p}]", f"clip_by_something(optimizer_{o})[max_norm=1.0]"):
+        shared[(p + o) % 3] for p, o in names
+    }  # fmt: skip
+    lines = summary_of(logs).text(width).splitlines()
+    assert len(lines) <= MAX_LINES
+    assert max(map(len, lines)) <= width
+    assert lines[0].startswith(f"tried: {shape[0]} problem")
+    assert "Compiled in" in " ".join(lines[-2:])
+
+
+def test_few_pairs_are_shown_one_by_one_best_first():
+    logs = {("bowl", "slow"): climbing(20.0), ("bowl", "fast"): climbing(3.0)}
+    lines = summary_of(logs).text().splitlines()
+    (start,) = (i for i, line in enumerate(lines) if line.startswith("problem"))
+    assert lines[start + 1].split() == [
+        "bowl", "fast", "1e-10", "3/3", "30", "[30,", "30]", "0.1", "1.0"
+    ]  # fmt: skip
+    assert lines[start + 2].split()[1] == "slow"
+    assert "oracle-tuned" in " ".join(lines[:start])
+
+
+def test_many_problems_show_the_fastest_and_the_next():
+    logs = {(f"p{p}", f"o{o}"): climbing(1.0 + (o - p) % 5) for p in range(10) for o in range(5)}
+    lines = summary_of(logs).text().splitlines()
+    row = next(line for line in lines if line.startswith("p3")).split()
+    assert row[:4] == ["p3", "1e-10", "5/5", "o3"] and row[-2:] == ["o4", "20"]
+    assert any(line.startswith("Solved") for line in lines)
+
+
+def test_marks_appear_with_their_meaning_only_where_needed():
+    exact = summary_of({("bowl", "a"): climbing(1.0)}).text()
+    assert "~" not in exact and "^" not in exact
+    marked = climbing(1.0, best=0)
+    text = summary_of({("bowl", "a"): log(marked.hit_costs, resolution="log points")}).text()
+    assert "~10 [10, 10]" in text and "0.001^" in text
+    assert "~ log points only; ^ edge of lr grid" in " ".join(text.splitlines())
+
+
+def test_escape_is_called_escape():
+    escaped = log(np.full((2, 4, 1), 9.0), targets=[-1.0], merit="escape")
+    assert " escape " in summary_of({("saddle", "a"): escaped}).text()
+
+
+# Tables
+
+
+def test_a_table_gives_way_in_the_middle_of_its_elastic_column():
+    rows = [["quadratic[condition_number=10]", "1"], ["quadratic[condition_number=1000]", "2"]]
+    lines = align(["problem", "cost"], rows, width=24, right={1}).splitlines()
+    assert lines == [
+        "problem             cost",
+        "quadratic…mber=10]     1",
+        "quadratic…er=1000]     2",
+    ]
+    assert align(["a"], [["b"]], width=10) == "a\nb"
+
+
+def test_a_table_wraps_where_told():
+    text = align(["k", "about"], [["x", "one two three four"]], width=13, elastic={1}, wrap=True)
+    assert text == "k  about\nx  one two\n   three four"
+
+
+def test_what_is_unknown_is_a_dash():
+    assert [number(value) for value in (None, float("nan"), 0.0, 1234.5)] == [
+        "-",
+        "-",
+        "0",
+        "1.23e+03",
+    ]

@@ -21,7 +21,7 @@ _EXAMPLES = examples(
 )
 
 
-@click.group(cls=Program, epilog=_EXAMPLES)
+@click.group("optbench", cls=Program, epilog=_EXAMPLES)
 @click.version_option(__version__, prog_name="optbench", message="%(prog)s %(version)s")
 def main() -> None:
     """Compare optimizers: run benchmarks, plot trajectories, reproduce convergence bounds."""

@@ -7,8 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from optbench.cli.interrupts import interrupt_deferred
 from optbench.cli.listing import OPTIMIZERS
-from optbench.cli.manners import examples, json_option, note, page_width, say_json
+from optbench.cli.manners import (
+    examples,
+    json_option,
+    note,
+    page_width,
+    say_json,
+)
 from optbench.errors import ExitCode, OptbenchError
 from optbench.tables import UNKNOWN, align
 
@@ -32,8 +39,13 @@ _EXAMPLES = examples(
 @click.argument("ids", nargs=-1, metavar="[ID]...")
 @click.option("--problem", metavar="LABEL", help="Compare on this problem, from three starts.")
 @click.option("--optimizer", metavar="LABEL", help="Run this instead of the theorem's method.")
-@click.option("--problems", "catalog", default="problems", metavar="MODULE",
-              help="Somebody else's catalog of problems.")
+@click.option(
+    "--problems",
+    "catalog",
+    default="problems",
+    metavar="MODULE",
+    help="Somebody else's catalog of problems.",
+)
 @json_option
 def bounds(
     ids: tuple[str, ...], problem: str | None, optimizer: str | None, catalog: str, as_json: bool
@@ -43,11 +55,12 @@ def bounds(
     ratio: observed over bound, where the run comes nearest. tightness: how near worst cases come
     to a bound said to be attained. catches: the smallest error in the constant that would show.
     """
-    from optbench.catalog import collect
-    from optbench.cli.progress import counted
-    from optbench.environment import enable_compilation_cache
-    from optbench.optimizer import find_method
-    from optbench.problem import find_problem
+    with interrupt_deferred():
+        from optbench.catalog import collect
+        from optbench.cli.progress import counted
+        from optbench.environment import enable_compilation_cache
+        from optbench.optimizer import find_method
+        from optbench.problem import find_problem
 
     enable_compilation_cache()
     own = {
@@ -66,7 +79,8 @@ def bounds(
         say_json([report.to_json() for report in reports])
     else:
         click.echo(as_text(reports, page_width()))
-    draw(reports)
+    draw(reports, FIGURES)
+    click.echo(f"Figures: {FIGURES}", err=True)
     return ExitCode.OK if all(report.passed for report in reports) else ExitCode.FAILED
 
 
@@ -118,3 +132,27 @@ def _row(report: BoundReport) -> tuple[str, ...]:
         f"{report.theorem.k_range[0]}..{last}" if last else UNKNOWN,
         str(len(report.comparisons)),
     )
+
+
+def draw(reports: list[BoundReport], folder: Path) -> None:
+    """One figure per theorem.
+
+    Raises:
+        OptbenchError: the folder cannot be written.
+    """
+    from optbench.database import said_plainly
+    from optbench.figures import save
+    from optbench.figures.bounds import bound_figure
+
+    with said_plainly(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        for report in reports:
+            theorem = report.theorem
+            figure = bound_figure(
+                theorem.name,
+                theorem.latex,
+                report.comparisons,
+                direction=theorem.direction,
+                quantity=theorem.quantity.latex,
+            )
+            save(figure, folder / f"{theorem.name}.svg")

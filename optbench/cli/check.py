@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from optbench.cli.interrupts import interrupt_deferred
 from optbench.cli.listing import OPTIMIZERS
 from optbench.cli.manners import examples, json_option, say_json, use_color
 from optbench.errors import ExitCode, unknown_name
@@ -28,17 +29,23 @@ _EXAMPLES = examples(
 
 @click.command(epilog=_EXAMPLES)
 @click.argument("labels", nargs=-1, metavar="[NAME]...")
-@click.option("--problems", "catalog", default="problems", metavar="MODULE",
-              help="Somebody else's catalog of problems.")
+@click.option(
+    "--problems",
+    "catalog",
+    default="problems",
+    metavar="MODULE",
+    help="Somebody else's catalog of problems.",
+)
 @json_option
 def check(labels: tuple[str, ...], catalog: str, as_json: bool) -> ExitCode:
     """Hold problems and optimizers to the laws; exit with 1 where one fails.
 
     NAME is a label of a catalog, or file.py:function. Without one, all entries are checked.
     """
-    from optbench.catalog import collect
-    from optbench.cli.progress import counted
-    from optbench.environment import enable_compilation_cache
+    with interrupt_deferred():
+        from optbench.catalog import collect
+        from optbench.cli.progress import counted
+        from optbench.environment import enable_compilation_cache
 
     enable_compilation_cache()
     problems, optimizers = collect(catalog, "Problem"), collect(OPTIMIZERS, "Optimizer")
@@ -54,9 +61,7 @@ def check(labels: tuple[str, ...], catalog: str, as_json: bool) -> ExitCode:
     return ExitCode.OK if passed else ExitCode.FAILED
 
 
-def laws_for(
-    label: str, problems: Catalog, optimizers: Catalog
-) -> Callable[[], tuple[Check, ...]]:
+def laws_for(label: str, problems: Catalog, optimizers: Catalog) -> Callable[[], tuple[Check, ...]]:
     """The laws of what a label names, yet to be looked at.
 
     Raises:
@@ -101,4 +106,10 @@ def _show(label: str, checks: tuple[Check, ...], only_failures: bool) -> None:
     click.echo(f"{click.style(label, bold=True)}: {verdict}", color=color)
     for law in failed if only_failures else checks:
         state = click.style("holds", fg="green") if law.passed else click.style("FAILS", fg="red")
-        click.echo(f"  {law.law:<{LAW_WIDTH}} {state}  {law.detail}", color=color)
+        click.echo(f"  {law.law:<{LAW_WIDTH}} {state}  {law.detail}{_figures(law)}", color=color)
+
+
+def _figures(law: Check) -> str:
+    if law.measured is None or law.threshold is None:
+        return ""
+    return f" ({law.measured:.2g}, at most {law.threshold:.2g})"

@@ -27,7 +27,6 @@ _EXAMPLES = examples(
 )
 
 
-LIST_WIDTH = 160
 Record = dict[str, Any]
 
 _COLUMNS: dict[str, dict[str, Callable[[Record], str]]] = {
@@ -60,8 +59,13 @@ _COLUMNS: dict[str, dict[str, Callable[[Record], str]]] = {
 
 @click.command("list", epilog=_EXAMPLES)
 @click.argument("kind", type=click.Choice(list(_COLUMNS)))
-@click.option("--problems", "catalog", default="problems", metavar="MODULE",
-              help="Somebody else's catalog of problems.")
+@click.option(
+    "--problems",
+    "catalog",
+    default="problems",
+    metavar="MODULE",
+    help="Somebody else's catalog of problems.",
+)
 @json_option
 def list_catalog(kind: str, catalog: str, as_json: bool) -> ExitCode:
     """Show all problems, optimizers, theorems or studies, grouped by family."""
@@ -74,7 +78,7 @@ def list_catalog(kind: str, catalog: str, as_json: bool) -> ExitCode:
     if as_json:
         say_json(list(records))
     else:
-        click.echo(as_text(kind, list(records), page_width(LIST_WIDTH)))
+        click.echo(as_text(kind, list(records), page_width()))
     return ExitCode.OK
 
 

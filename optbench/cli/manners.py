@@ -16,7 +16,8 @@ import click
 
 from optbench.errors import ExitCode, OptbenchError
 
-MAX_WIDTH = 100
+WIDTH = 100  # of a page, where there is no terminal
+MIN_WIDTH, MAX_WIDTH = 60, 160
 
 
 class Program(click.Group):
@@ -39,6 +40,7 @@ class Program(click.Group):
         except click.ClickException as error:
             _leave(error.format_message(), "")
         except click.Abort:
+            note("interrupted", "nothing is lost")
             code = ExitCode.INTERRUPTED
         sys.exit(code or ExitCode.OK)
 
@@ -61,9 +63,9 @@ def use_color() -> bool | None:
     return False if os.environ.get("NO_COLOR") else None
 
 
-def page_width(limit: int = MAX_WIDTH) -> int:
-    """Columns of the terminal, at most `limit`; that many where there is no terminal."""
-    return min(limit, shutil.get_terminal_size((limit, 24)).columns)
+def page_width() -> int:
+    """Columns of the terminal, from `MIN_WIDTH` to `MAX_WIDTH`."""
+    return max(MIN_WIDTH, min(MAX_WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns))
 
 
 def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -77,10 +79,12 @@ def say_json(value: Any) -> None:
 
 
 def _plain(value: Any) -> Any:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+    if dataclasses.is_dataclass(value):
         return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, Mapping):
         return {str(key): _plain(entry) for key, entry in value.items()}
+    if hasattr(value, "_asdict"):  # a named tuple
+        return _plain(value._asdict())
     if hasattr(value, "tolist"):  # an array or scalar of NumPy
         return _plain(value.tolist())
     if isinstance(value, (list, tuple)):

@@ -15,6 +15,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 
 from optbench.schedule import CellFinished, Compiling, Event, Running, StudyStarted
 
@@ -39,7 +40,7 @@ class LiveProgress:
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
-            TextColumn("{task.description}", markup=False),
+            TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True)),
             console=console,
             disable=not console.is_terminal,
             transient=True,

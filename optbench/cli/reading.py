@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -31,25 +32,47 @@ def show(results: Path, as_json: bool) -> ExitCode:
     epilog=examples("optbench plot results/quick", "optbench plot results/quick --format png")
 )
 @_folder
-@click.option("--format", "kind", type=click.Choice(["svg", "png"]), default="svg",
-              show_default=True, help="Kind of image.")
-@click.option("--to", type=click.Path(path_type=Path), metavar="DIR",
-              help="Folder of the figures; RESULTS/figures if not given.")
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["svg", "png"]),
+    default="svg",
+    show_default=True,
+    help="Kind of image.",
+)
+@click.option(
+    "--to",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder of the figures; RESULTS/figures if not given.",
+)
 @json_option
 def plot(results: Path, kind: str, to: Path | None, as_json: bool) -> ExitCode:
     """Draw the figures of a study, and print their paths."""
+    from optbench.database import said_plainly
     from optbench.figures import plot as draw
     from optbench.results import Results
 
-    return _say_files(draw(Results.open(results), to or results / "figures", format=kind), as_json)
+    folder = to or results / "figures"
+    found = Results.open(results)
+    with said_plainly(folder):
+        return _say_files(draw(found, folder, format=kind), as_json)
 
 
 @click.command(epilog=examples("optbench export results/quick --to csv"))
 @_folder
-@click.option("--to", type=click.Choice(["csv", "parquet"]), required=True,
-              help="Kind of files; parquet needs the arrow extra.")
-@click.option("--output", type=click.Path(path_type=Path), metavar="DIR",
-              help="Folder of the files; RESULTS/csv or RESULTS/parquet if not given.")
+@click.option(
+    "--to",
+    type=click.Choice(["csv", "parquet"]),
+    required=True,
+    help="Kind of files; parquet needs the arrow extra.",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder of the files; RESULTS/csv or RESULTS/parquet if not given.",
+)
 @json_option
 def export(results: Path, to: str, output: Path | None, as_json: bool) -> ExitCode:
     """Write runs, hits and curves as tables, and print their paths."""
@@ -59,7 +82,7 @@ def export(results: Path, to: str, output: Path | None, as_json: bool) -> ExitCo
     return _say_files(write_tables(Results.open(results), output or results / to, to), as_json)
 
 
-def _say_files(paths: list[Path], as_json: bool) -> ExitCode:
+def _say_files(paths: Sequence[Path], as_json: bool) -> ExitCode:
     if as_json:
         say_json({"files": paths})
     else:

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from optbench.cli.interrupts import interrupt_deferred, interrupt_remembered
 from optbench.cli.manners import examples, note, page_width
 from optbench.errors import ExitCode
 
 if TYPE_CHECKING:
     from optbench.results import Results
+    from optbench.schedule import Event
     from optbench.study import Study
 
 SHIPPED = "quick"  # the study that runs where none is named
@@ -28,15 +30,34 @@ _EXAMPLES = examples(
 
 @click.command(epilog=_EXAMPLES)
 @click.argument("study", required=False)
-@click.option("--results", type=click.Path(path_type=Path), metavar="DIR",
-              help="Folder of the results; results/<study>/ if not given.")
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder of the results; results/<study>/ if not given.",
+)
 @click.option("--fresh", is_flag=True, help="Run everything again, also what is finished.")
-@click.option("--problems", "catalog", default="problems", metavar="MODULE",
-              help="Somebody else's catalog of problems.")
-@click.option("--problem", "problems", multiple=True, metavar="LABEL",
-              help="Run this problem instead; may be repeated.")
-@click.option("--optimizer", "optimizers", multiple=True, metavar="LABEL",
-              help="Run this optimizer instead; may be repeated.")
+@click.option(
+    "--problems",
+    "catalog",
+    default="problems",
+    metavar="MODULE",
+    help="Somebody else's catalog of problems.",
+)
+@click.option(
+    "--problem",
+    "problems",
+    multiple=True,
+    metavar="LABEL",
+    help="Run this problem instead; may be repeated.",
+)
+@click.option(
+    "--optimizer",
+    "optimizers",
+    multiple=True,
+    metavar="LABEL",
+    help="Run this optimizer instead; may be repeated.",
+)
 @click.option("--seeds", type=int, metavar="N", help="Number of starts.")
 @click.option("--budget", type=float, metavar="B", help="Cost per run, in gradients.")
 def run(
@@ -47,18 +68,25 @@ def run(
     Run again, it continues: finished cells are skipped, and an edited study computes only what
     changed. Prints the folder of the results; the table and the progress go to stderr.
     """
-    from optbench.cli.progress import LiveProgress
-    from optbench.environment import enable_compilation_cache
-    from optbench.study import load_study, run_study
+    with interrupt_deferred():
+        from optbench.cli.door import require_sound
+        from optbench.cli.progress import LiveProgress
+        from optbench.environment import enable_compilation_cache
+        from optbench.study import load_study, run_study
 
     given = {name: value for name, value in changes.items() if value not in (None, ())}
     plan = changed(load_study(study or SHIPPED), given, is_named=study is not None)
-    require_sound(given, catalog)
     folder = results or Path("results") / plan.name
     if warning := enable_compilation_cache():
         note("note", warning)
     try:
-        with LiveProgress() as listener:
+        require_sound(given.get("problems", ()), given.get("optimizers", ()), catalog)
+        with interrupt_remembered() as raise_again, LiveProgress() as show:
+
+            def listener(event: Event) -> None:
+                raise_again()
+                show(event)
+
             done = run_study(plan, folder, problem_catalog=catalog, fresh=fresh, listener=listener)
         return finish(done, folder)
     except KeyboardInterrupt:
@@ -74,37 +102,19 @@ def changed(study: Study, given: dict[str, Any], *, is_named: bool) -> Study:
     return dataclasses.replace(study, **given)
 
 
-def require_sound(given: dict[str, Any], catalog: str) -> None:
-    """Refuse a problem or optimizer named on the command line that cannot run, before any does.
-
-    In a study such a problem is recorded as failed, and the others go on.
-
-    Raises:
-        OptbenchError: a problem is malformed, or an optimizer cannot take a step on the first.
-    """
-    from optbench.catalog import collect
-    from optbench.cli.listing import OPTIMIZERS
-    from optbench.optimizer import find_method
-    from optbench.problem import find_problem
-    from optbench.validation import validate_problem
-
-    entries = collect(catalog, "Problem")
-    for label in given.get("problems", ()):
-        validate_problem(find_problem(label, entries))
-    for label in given.get("optimizers", ()):
-        require_step(find_method(label, collect(OPTIMIZERS, "Optimizer")))
-
-
 def finish(done: Results, folder: Path) -> ExitCode:
     """Show the table, draw the figures, say which cells failed, and print the folder."""
+    from optbench.database import said_plainly
     from optbench.figures import plot
     from optbench.report.page import write_page
 
     summary = done.summary()
     click.echo(summary.text(width=page_width()), err=True)
     page = write_page(done, summary, folder)
-    plot(done, folder / "figures")
-    click.echo(f"All pairs: {page}. Figures: {folder / 'figures'}.", err=True)
+    figures = folder / "figures"
+    with said_plainly(figures):
+        plot(done, figures)
+    click.echo(f"All pairs: {page}. Figures: {figures}.", err=True)
     click.echo(folder)
     failed = [cell for cell in done.cells if cell.status == "failed"]
     for cell in failed:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -13,9 +15,24 @@ from matplotlib.mathtext import MathTextParser
 
 from optbench.figures import style
 
+Direction = Literal["upper", "lower", "identity"]
+
 PANEL_HEIGHT = 3.6  # inches
 COLUMNS = 2
-DEPTH = 1e-3  # the axis ends at this share of the lowest bound, if runs go deeper
+DEPTH = 1e-2  # the axis ends at this share of the lowest bound, if runs go deeper
+LEGEND_HEIGHT = 0.35
+SOURCE_WIDTH = 90  # characters of a formula that cannot be set
+
+_SPELLINGS = (  # what matplotlib does not know, or sets too small to be read
+    (r"\\le(?![a-zA-Z])", r"\\leq"),
+    (r"\\ge(?![a-zA-Z])", r"\\geq"),
+    (r"\\[td]frac", r"\\frac"),
+    (r"\\[lr]Vert", r"\\|"),
+    (r"\\[lr]vert", "|"),
+    (r"\\[bB]igg?[lr]?(?![a-zA-Z])", ""),
+    (r"\\star", r"\\ast"),
+    (r"\\sqrt\s*(\\[a-zA-Z]+|[a-zA-Z0-9])", r"\\sqrt{\1}"),
+)
 
 KINDS: dict[str, tuple[str, dict[str, Any]]] = {  # kind of instance -> legend, line
     "worst": ("worst cases", {"color": style.COLORS[1], "linestyle": "-", "linewidth": 1.6}),
@@ -38,19 +55,32 @@ class Compared(Protocol):
     Attributes:
         kind: why it is compared: a key of `KINDS`.
         setting: the theorem's parameter -> its value.
-        k: [T] steps.
-        observed: [T] what was observed; NaN after the run's end.
+        k: [T] steps, the same for all.
         bound: [T] the bound.
         ratios: [T] observed / bound; NaN where they are not compared.
         ratio_k: the step at which the run is nearest to crossing the bound; None without one.
-        crossing: the first step beyond the bound, with attributes k and observed; or None.
+        crossing: the first step beyond the bound, with its step k; or None.
     """
 
-    kind: Any
-    setting: Any
-    k: Any
-    observed: Any
-    bound: Any
+    @property
+    def kind(self) -> Any:
+        """Why it is compared."""
+        ...
+
+    @property
+    def setting(self) -> Any:
+        """The parameters."""
+        ...
+
+    @property
+    def k(self) -> Any:
+        """The steps."""
+        ...
+
+    @property
+    def bound(self) -> Any:
+        """The bound."""
+        ...
 
     @property
     def ratios(self) -> np.ndarray:
@@ -74,13 +104,14 @@ def bound_figure(
     statement: str,
     comparisons: Sequence[Compared],
     *,
-    direction: Literal["upper", "lower", "identity"] = "upper",
+    direction: Direction = "upper",
     quantity: str = "",
 ) -> Figure:
     """Observed curves and their bound on logarithmic axes, one panel per setting.
 
-    Runs of one setting may start at different places and have different constants; so both a run
-    and its bound are divided by that bound at the first step.
+    Runs of one setting start at different places and have different constants, so each has a
+    bound of its own. All are drawn next to one of them, the one of the first run, over its value
+    at the first step; how far a run lies below it is observed / bound of that run.
 
     Args:
         title: name of the theorem.
@@ -99,32 +130,44 @@ def bound_figure(
     for panel, setting in zip(panels.flat, settings, strict=False):
         own = [c for c in comparisons if _setting_text(c.setting) == setting]
         _draw_panel(panel, own)
-        panel.set_title(_panel_title(setting, own), loc="left")
+        panel.set_title(_panel_title(setting, own, direction), loc="left")
     for panel in panels[-1]:
         panel.set_xlabel("step $k$")
     for panel in panels[:, 0]:
-        panel.set_ylabel(f"{formula(quantity)}\nover the bound at the first step".lstrip())
+        panel.set_ylabel(f"{formula(quantity)}, over\nthe bound at the first step".lstrip(", "))
     figure.suptitle(f"{style.plain(title)}\n{formula(statement)}")
+    caption = f"How to read: {_SENTENCE[direction]}."
+    style.add_caption(figure, caption, reserve=LEGEND_HEIGHT)
+    _draw_legend(figure, panels, style.caption_height(caption))
+    return figure
+
+
+def _draw_legend(figure: Figure, panels: np.ndarray, bottom: float) -> None:
     handles = {
         label: handle
         for panel in panels.flat
         for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)
     }
+    names = sorted(handles, key=["bound", *(name for name, _ in KINDS.values()), "crossed"].index)
     figure.legend(
-        list(handles.values()), list(handles), loc="outside lower center", ncols=len(handles) or 1
+        [handles[name] for name in names],
+        names,
+        loc="lower center",
+        bbox_to_anchor=(0.5, bottom / figure.get_figheight()),
+        ncols=max(len(names), 1),
     )
-    style.add_caption(figure, f"How to read: {_SENTENCE[direction]}.")
-    return figure
 
 
 def formula(latex: str) -> str:
     """A formula that matplotlib can set, or its source as plain text where it cannot."""
     if not latex:
         return ""
+    for pattern, spelling in _SPELLINGS:
+        latex = re.sub(pattern, spelling, latex)
     try:
         MathTextParser("path").parse(f"${latex}$")
     except ValueError:
-        return style.plain(latex)
+        return style.plain("\n".join(textwrap.wrap(latex, SOURCE_WIDTH)))
     return f"${latex}$"
 
 
@@ -132,43 +175,48 @@ def _setting_text(setting: Mapping[str, float]) -> str:
     return style.plain(", ".join(f"{name} = {value:.4g}" for name, value in setting.items()))
 
 
-def _panel_title(setting: str, comparisons: Sequence[Compared]) -> str:
+def _panel_title(setting: str, comparisons: Sequence[Compared], direction: Direction) -> str:
     """The setting, and observed / bound where a run is nearest to the bound or beyond it."""
     ratios = [c.ratios[np.asarray(c.k) == c.ratio_k] for c in comparisons if c.ratio_k is not None]
-    nearest = f"observed / bound up to {max(float(r[0]) for r in ratios):.4g}" if ratios else ""
-    return " · ".join(filter(None, [setting, nearest or "not compared"]))
+    if not ratios:
+        return " · ".join(filter(None, [setting, "not compared"]))
+    distance = {"upper": lambda r: r, "lower": lambda r: -r, "identity": lambda r: abs(r - 1)}
+    nearest = max((float(r[0]) for r in ratios), key=distance[direction])
+    words = {"upper": "up to", "lower": "down to", "identity": "as far off as"}[direction]
+    return " · ".join(filter(None, [setting, f"observed / bound {words} {nearest:.4g}"]))
 
 
-def scaled(compared: Compared) -> tuple[np.ndarray, np.ndarray]:
-    """[T] what was observed and the bound, each over the bound at the first step.
+def scaled(ratios: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """[T] observed / bound of one run, times a bound; NaN where a logarithm has no place for it.
 
-    NaN where a logarithmic axis has no place for them.
+    Args:
+        ratios: [T] observed / bound; NaN where they are not compared.
+        reference: [T] the bound it is drawn next to.
     """
-    bound, observed = np.asarray(compared.bound, float), np.asarray(compared.observed, float)
-    unit = bound[0] if len(bound) and bound[0] > 0 else 1.0
-    with np.errstate(invalid="ignore", over="ignore"):
-        pair = observed / unit, bound / unit
-    return tuple(np.where(np.isfinite(v) & (v > 0), v, np.nan) for v in pair)  # type: ignore
+    with np.errstate(all="ignore"):
+        drawn = np.asarray(ratios, float) * reference
+    return np.where(np.isfinite(drawn) & (drawn > 0), drawn, np.nan)
 
 
 def _draw_panel(panel: Axes, comparisons: Sequence[Compared]) -> None:
     panel.set_xscale("log")
     panel.set_yscale("log")
-    lowest = np.inf
+    if not comparisons:
+        return
+    k = np.asarray(comparisons[0].k)
+    first = np.asarray(comparisons[0].bound, float)
+    reference, seen = first / first[0], np.zeros(len(k), bool)
+    highest = 1.0
     for compared in sorted(comparisons, key=lambda c: c.kind == "worst"):
-        observed, bound = scaled(compared)
         name, line = KINDS[compared.kind]
-        panel.plot(compared.k, observed, **{"linewidth": 1.2, **line}, label=name, zorder=2)
-        panel.plot(compared.k, bound, color="black", linewidth=2.4, label="bound", zorder=3)
-        lowest = min(lowest, float(np.nanmin(bound, initial=np.inf)))
+        drawn = scaled(compared.ratios, reference)
+        highest, seen = max(highest, float(np.nanmax(drawn, initial=1.0))), seen | (drawn > 0)
+        panel.plot(k, drawn, **{"linewidth": 1.2, **line}, label=name, zorder=2)
         if compared.kind == "worst" and compared.ratio_k is not None:
-            at = np.asarray(compared.k) == compared.ratio_k
-            dot = {"color": line["color"], "marker": "o", "linestyle": "none", "zorder": 4}
-            panel.plot(np.asarray(compared.k)[at], observed[at], **dot)
+            at = k == compared.ratio_k
+            panel.plot(k[at], drawn[at], "o", color=line["color"], zorder=4)
         if compared.crossing is not None:
-            at = np.asarray(compared.k) == compared.crossing.k
-            cross = {"color": "red", "marker": "X", "markersize": 12, "linestyle": "none"}
-            panel.plot(compared.k[at], observed[at], **cross, label="crossed", zorder=5)
-    if np.isfinite(lowest):
-        low, high = panel.get_ylim()
-        panel.set_ylim(max(low, lowest * DEPTH), high)
+            at = k == compared.crossing.k
+            panel.plot(k[at], drawn[at], "X", color="red", ms=12, label="crossed", zorder=5)
+    panel.plot(k, reference, color="black", linewidth=2.4, label="bound", zorder=3)
+    panel.set_ylim(DEPTH * reference[seen].min(initial=1.0), 2 * min(highest, 1e6))

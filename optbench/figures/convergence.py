@@ -42,14 +42,13 @@ def convergence(runs: ProblemRuns) -> Figure:
     where there is one. More optimizers than `style.PER_PANEL` go to several panels, which show
     the others in gray.
     """
-    names = runs.drawn
-    groups = style.split_panels(names)
+    groups = runs.panels
     curves = {name: _drawn_curve(tuned) for name, tuned in runs.tuned.items()}
     fits = {name: fit(tuned, runs.problem.noise_floor) for name, tuned in runs.tuned.items()}
     figure = style.new_figure(PANEL_HEIGHT * len(groups))
     panels = figure.subplots(len(groups), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
     for panel, group in zip(panels, groups, strict=True):
-        _background(panel, [curves[name] for name in names if name not in group])
+        _background(panel, [curve for name, curve in curves.items() if name not in group])
         for name in runs.ranked:
             if name in group:
                 _draw(panel, runs, name, curves[name], fits[name])

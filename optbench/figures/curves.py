@@ -38,16 +38,22 @@ def curve_over_cost(trajectory: Trajectory, setting: int) -> Curve:
     Between two log points the logarithm of a lane's merit is linear in cost (the merit itself,
     where one of them is not positive). A lane ends at its last log point, or at the first one
     that meets the hardest target. After its end it keeps its last merit, or is infinite where it
-    diverged, crashed or lost its numbers.
+    diverged, crashed or lost its numbers. The curve ends where more than half of the lanes have
+    met the hardest target.
 
     Args:
         trajectory: all lanes.
         setting: index of the setting.
     """
     costs, merits = trajectory.cost[:, setting], trajectory.merit_values[:, setting]
-    ends = _ends(trajectory, setting)
+    met = _first_met(trajectory, setting)
+    ends = np.minimum(met, trajectory.last[:, setting]) + 1
     grid = np.unique(np.concatenate([c[:end] for c, end in zip(costs, ends, strict=True)]))
-    lost = np.isin(trajectory.status[:, setting], _LOST) & (ends > trajectory.last[:, setting])
+    all_met = [
+        c[end - 1] if end > m else np.inf for c, end, m in zip(costs, ends, met, strict=True)
+    ]
+    grid = grid[grid <= np.sort(all_met)[len(all_met) // 2]]
+    lost = np.isin(trajectory.status[:, setting], _LOST) & (ends <= met)
     after = np.where(lost, np.inf, np.nan)
     lanes = np.stack(
         [
@@ -58,13 +64,12 @@ def curve_over_cost(trajectory: Trajectory, setting: int) -> Curve:
     return Curve(grid, np.median(lanes, axis=0), lanes.min(0), lanes.max(0))
 
 
-def _ends(trajectory: Trajectory, setting: int) -> np.ndarray:
-    """[S] how many log points of each lane are drawn."""
+def _first_met(trajectory: Trajectory, setting: int) -> np.ndarray:
+    """[S] first log point of each lane that meets the hardest target; T where none does."""
     merits = trajectory.merit_values[:, setting]
     levels = np.abs(trajectory.initial_merit[:, setting]) * trajectory.targets.min()
     met = merits <= levels[:, None]
-    done = np.where(met.any(-1), met.argmax(-1), merits.shape[-1])
-    return np.minimum(done, trajectory.last[:, setting]) + 1
+    return np.where(met.any(-1), met.argmax(-1), merits.shape[-1])
 
 
 def interpolate(

@@ -9,7 +9,7 @@ import numpy as np
 
 from optbench import metrics
 from optbench.errors import unknown_name
-from optbench.figures.style import Style, assign_styles, plain, power_of_ten
+from optbench.figures.style import PER_PANEL, Style, assign_styles, plain, power_of_ten
 from optbench.records import ProblemRecord
 from optbench.results import Results
 from optbench.trajectory import FAILURES, Trajectory
@@ -94,9 +94,12 @@ class ProblemRuns:
     missing: str = ""
 
     @property
-    def drawn(self) -> tuple[str, ...]:
-        """The optimizers in the order of their styles, one of each family first."""
-        return tuple(optimizer for optimizer in self.styles if optimizer in self.tuned)
+    def panels(self) -> list[list[str]]:
+        """The optimizers, in panels whose lines differ in color; one panel at least."""
+        ordered = list(self.styles)
+        blocks = [ordered[i : i + PER_PANEL] for i in range(0, len(ordered), PER_PANEL)]
+        panels = [[name for name in block if name in self.tuned] for block in blocks]
+        return [panel for panel in panels if panel] or [[]]
 
     @property
     def ranked(self) -> tuple[str, ...]:

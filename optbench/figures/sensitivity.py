@@ -78,8 +78,8 @@ def sensitivity(runs: ProblemRuns) -> Figure:
     unstable on a quadratic, if L is known.
     """
     target = common_target(runs)
-    lines = {n: sensitivity_to_rate(runs.tuned[n].trajectory, target) for n in runs.drawn}
-    groups = style.split_panels(list(lines))
+    lines = {n: sensitivity_to_rate(t.trajectory, target) for n, t in runs.tuned.items()}
+    groups = runs.panels
     strips = [ROW_HEIGHT * (len(group) + 1) for group in groups]
     figure = style.new_figure(PANEL_HEIGHT * len(groups) + sum(strips))
     ratios = [height for strip in strips for height in (strip, PANEL_HEIGHT)]
@@ -96,6 +96,7 @@ def sensitivity(runs: ProblemRuns) -> Figure:
         for row, name in enumerate(rows):
             _draw_failures(strip, runs.styles[name], lines[name], row)
         _dress(panel, strip, runs, target, len(rows))
+    _limit(axes[1], list(lines.values()))
     axes[0].set_title(style.wrapped(runs.problem.label, 60), loc="left", fontweight="bold")
     axes[-1].set_xlabel("learning rate")
     style.add_caption(figure, _caption(runs), runs.missing)
@@ -152,8 +153,7 @@ def _dress(panel: Axes, strip: Axes, runs: ProblemRuns, target: int, rows: int) 
     strip.tick_params(axis="x", which="both", length=0, labelbottom=False)
     strip.set_facecolor("#F6EFEF")
     strip.set_ylabel("not\nreached", rotation=0, ha="right", va="center", color="#7A4040")
-    if runs.problem.smoothness:
-        edge = 2 / runs.problem.smoothness
+    if edge := stability_edge(runs):
         panel.axvline(edge, color="black", linewidth=1.0, linestyle=":")
         panel.annotate(
             f"$2/L$ = {edge:.2g}", (edge, 0.98), xycoords=("data", "axes fraction"),
@@ -161,8 +161,28 @@ def _dress(panel: Axes, strip: Axes, runs: ProblemRuns, target: int, rows: int) 
         )  # fmt: skip
 
 
+def _limit(panel: Axes, lines: list[Sensitivity]) -> None:
+    """Axes over all swept rates and all costs, also where nothing is reached."""
+    rates = np.concatenate([line.learning_rates for line in lines])
+    costs = np.concatenate([[line.best for line in lines], *(line.costs for line in lines)])
+    rates, costs = rates[rates > 0], costs[np.isfinite(costs)]
+    for known, limit in ((rates, panel.set_xlim), (costs, panel.set_ylim)):
+        low, high = (known.min(), known.max()) if len(known) else (1.0, 10.0)
+        limit(low / 1.5, high * 1.5)
+
+
+def stability_edge(runs: ProblemRuns) -> float | None:
+    """2 / L, or None where L is unknown or no learning rate within a factor of ten is swept."""
+    settings = [t.trajectory.settings.get("learning_rate", []) for t in runs.tuned.values()]
+    swept = np.concatenate([np.ravel(rates) for rates in settings]) if settings else np.array([])
+    if not runs.problem.smoothness or not len(swept):
+        return None
+    edge = 2 / runs.problem.smoothness
+    return edge if swept.min() / 10 <= edge <= swept.max() * 10 else None
+
+
 def _caption(runs: ProblemRuns) -> str:
-    edge = "; dotted: the stability edge of gradient descent" if runs.problem.smoothness else ""
+    edge = "; dotted: the stability edge of gradient descent" if stability_edge(runs) else ""
     return (
         "How to read: low is cheap and wide is easy to tune; a basin is where the cost is at most "
         f"twice its minimum, marks in the strip on top never reach the target{edge}."

@@ -10,7 +10,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 import matplotlib.style
+import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.transforms import Bbox
 
 from optbench.figures.families import representatives
 
@@ -20,6 +23,7 @@ WIDTH = 9.6  # inches; 12 pt here are 10 pt on a page 8 inches wide
 FONT_SIZE = 12.0
 CAPTION_SIZE = 11.0
 CHARACTERS_PER_INCH = 12.8  # of a caption
+TITLE_CHARACTERS = 11.5  # per inch, of the title of a small panel
 LINE_INCHES = 0.2  # of a caption
 
 COLORS = (  # Okabe & Ito (2008), "Color universal design", without yellow
@@ -103,12 +107,6 @@ def assign_styles(optimizers: Sequence[str]) -> dict[str, Style]:
     }
 
 
-def split_panels(names: Sequence[str]) -> list[list[str]]:
-    """The names in panels of `PER_PANEL` lines, the last one of fewer; one panel at least."""
-    starts = range(0, max(len(names), 1), PER_PANEL)
-    return [list(names[start : start + PER_PANEL]) for start in starts]
-
-
 @contextlib.contextmanager
 def house_style() -> Iterator[None]:
     """The settings of matplotlib inside: its own defaults and ours, whatever a user has set."""
@@ -142,7 +140,7 @@ def wrapped(label: str, width: int) -> str:
     lines = [""]
     for part in re.findall(r"[^(\[,/]*[(\[,/]?", label):
         pieces = re.findall(r"[^_]*_?", part) if len(part) > width else [part]
-        for piece in pieces:
+        for piece in filter(None, pieces):
             if lines[-1] and len(lines[-1]) + len(piece) > width:
                 lines.append("")
             lines[-1] += piece
@@ -160,17 +158,18 @@ def caption_height(*texts: str) -> float:
     return LINE_INCHES * len(caption_lines(*texts)) + 0.12
 
 
-def add_caption(figure: Figure, *texts: str) -> None:
+def add_caption(figure: Figure, *texts: str, reserve: float = 0.0) -> None:
     """Write how to read the figure under it, and make room where its layout can be told to.
 
     Args:
         figure: to write on.
         *texts: how to read it, and further lines, such as what is missing.
+        reserve: inches to keep free above the caption.
     """
     width, height = figure.get_size_inches()
-    room = caption_height(*texts) / height
+    room = (caption_height(*texts) + reserve) / height
     layout = figure.get_layout_engine()
-    if layout is not None:
+    if isinstance(layout, ConstrainedLayoutEngine):
         layout.set(rect=(0, room, 1, 1 - room))
     figure.text(
         0.1 / width,
@@ -181,6 +180,17 @@ def add_caption(figure: Figure, *texts: str) -> None:
         color="#404040",
         linespacing=1.15,
     )
+
+
+def settle(figure: Figure) -> None:
+    """Lay a figure out for good, rounded: the last bits of a layout vary from run to run."""
+    layout = figure.get_layout_engine()
+    if layout is None:
+        return
+    layout.execute(figure)
+    figure.set_layout_engine("none")
+    for axes in figure.axes:
+        axes.set_position(Bbox(np.round(axes.get_position(original=True).get_points(), 4)))
 
 
 def power_of_ten(value: float) -> str:

@@ -6,33 +6,32 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap, LogNorm, Normalize, SymLogNorm
-from matplotlib.contour import ContourSet
 from matplotlib.figure import Figure
 
-from optbench.errors import OptbenchError
 from optbench.figures import style
+from optbench.figures.contours import draw_contours, draw_scale, surface_of
 from optbench.figures.families import contrast, representatives
 from optbench.figures.runs import ProblemRuns, Tuned
-from optbench.records import ProblemRecord, Surface
+from optbench.records import ProblemRecord
 
 START = 0  # index of the start that is shown
 COLUMNS = 3
 PANEL_HEIGHT = 3.7  # inches, of one small panel with its title
+PICTURE = 2.6  # of its axes, the longer side
 OVERLAID = 6  # optimizers in one picture
 OVERLAY_WIDTH = 5.0  # inches, of its axes at most
 OVERLAY_HEIGHT = 4.7
-PER_DECADE = 3  # contour levels
-DECADES = 4  # they reach this far below the highest
-SIGNED_DECADES = 2  # and this far on each side of a saddle
+STRETCHED = 2.5  # height over width of a picture, or the reverse, at most
 LABEL_WIDTH = 30
 CAPTION = (
-    "How to read: all paths start at the white circle, each optimizer at its best setting; marks "
-    "are steps 1, 2, 4, 8, ..., and a thin path joins points more than a step apart."
+    "How to read: paths start at the white circle, each optimizer at its best setting; marks are "
+    "steps 1, 2, 4, 8, ..., thin lines skip steps, and "
 )
-
-_LAND = LinearSegmentedColormap.from_list("land", ["#FFFFFF", "#DCE5EC", "#A9BAC8"])
-_PASS = LinearSegmentedColormap.from_list("pass", ["#B9CFA9", "#FFFFFF", "#A9BAC8"])
+_ENDING = {
+    "suboptimality": "a power of ten is the share of the first f - f* that is left.",
+    "gradient norm": "a power of ten is the share of the first gradient's norm that is left.",
+    "escape": "bold contours pass through the saddle, dashed ones lie below it.",
+}
 
 
 def path_of(tuned: Tuned) -> np.ndarray | None:
@@ -54,24 +53,9 @@ def path_of(tuned: Tuned) -> np.ndarray | None:
 
 
 def marked_steps(steps: np.ndarray) -> list[int]:
-    """Indices of the log points nearest to steps 1, 2, 4, 8, ..."""
-    powers = 2.0 ** np.arange(np.log2(max(steps[-1], 1)) + 1) if len(steps) else np.array([])
-    powers = powers[powers <= steps[-1]] if len(steps) else powers
-    return [int(i) for i in np.unique([np.argmin(np.abs(steps - power)) for power in powers])]
-
-
-def contour_levels(heights: np.ndarray, *, signed: bool) -> np.ndarray:
-    """Ascending levels, `PER_DECADE` each, over the `DECADES` below the highest height.
-
-    Args:
-        heights: f - f*, or f - f(saddle); what is not finite is ignored.
-        signed: whether heights of both signs count; then levels are symmetric and 0 is one.
-    """
-    sizes = np.abs(heights[np.isfinite(heights) & (heights != 0)])
-    top = int(np.ceil(PER_DECADE * np.log10(sizes.max()))) if len(sizes) else 0
-    depth = PER_DECADE * (SIGNED_DECADES if signed else DECADES)
-    levels = 10.0 ** (np.arange(top - depth, top + 1) / PER_DECADE)
-    return np.concatenate([-levels[::-1], [0.0], levels]) if signed else levels
+    """Indices of the log points nearest to steps 1, 2, 4, 8, ..., as far as they go."""
+    powers = [2**n for n in range(int(steps.max(initial=0)).bit_length())]
+    return sorted({int(np.argmin(np.abs(steps - power))) for power in powers})
 
 
 @style.house_style()
@@ -84,11 +68,11 @@ def overlay(runs: ProblemRuns) -> Figure:
     Raises:
         OptbenchError: the problem has no stored surface.
     """
-    paths = _paths(runs)
+    paths = paths_of(runs)
     shown = contrast(list(paths)) or representatives(list(paths))[:OVERLAID]
-    notes = CAPTION, *_notes(runs, paths)
+    notes = _notes(runs, paths)
     figure, panel, scale, legend = _overlay_axes(runs.problem, style.caption_height(*notes))
-    _draw_scale(figure, scale, _draw_land(panel, runs.problem), runs.problem)
+    draw_scale(figure, scale, draw_contours(panel, runs.problem), runs.problem)
     for name in sorted(shown, key=runs.ranked.index):
         tuned = runs.tuned[name]
         lines = [style.wrapped(name, LABEL_WIDTH), tuned.setting_text, tuned.outcome(START)]
@@ -104,8 +88,7 @@ def overlay(runs: ProblemRuns) -> Figure:
 
 def _overlay_axes(problem: ProblemRecord, caption: float) -> tuple[Figure, Axes, Axes, Axes]:
     """A figure with axes, from left to right, for the paths, the color scale and the legend."""
-    surface = _surface(problem)
-    tall = np.ptp(surface.y) / np.ptp(surface.x)
+    tall = _height_over_width(problem)
     width = min(OVERLAY_WIDTH, OVERLAY_HEIGHT / tall)
     total = caption + OVERLAY_HEIGHT + 1.05
     bottom, low = caption + 0.65 + OVERLAY_HEIGHT - width * tall, caption + 0.65
@@ -122,6 +105,12 @@ def _overlay_axes(problem: ProblemRecord, caption: float) -> tuple[Figure, Axes,
     return figure, panel, scale, legend
 
 
+def _height_over_width(problem: ProblemRecord) -> float:
+    """Of the region, or as near to it as a picture can be."""
+    surface = surface_of(problem)
+    return float(np.clip(np.ptp(surface.y) / np.ptp(surface.x), 1 / STRETCHED, STRETCHED))
+
+
 def _length(path: np.ndarray) -> float:
     return float(np.linalg.norm(np.diff(path, axis=0), axis=-1).sum())
 
@@ -133,70 +122,34 @@ def multiples(runs: ProblemRuns) -> Figure:
     Raises:
         OptbenchError: the problem has no stored surface.
     """
-    paths = _paths(runs)
+    paths = paths_of(runs)
     rows = max(1, -(-len(paths) // COLUMNS))
+    columns = int(PICTURE * min(1, 1 / _height_over_width(runs.problem)) * style.TITLE_CHARACTERS)
     figure = style.new_figure(PANEL_HEIGHT * rows + 0.6, "compressed")
     panels = figure.subplots(rows, COLUMNS, sharex=True, sharey=True, squeeze=False)
     for panel in panels.flat[len(paths) :]:
         panel.set_axis_off()
-    for panel, (name, path) in zip(panels.flat, paths.items(), strict=False):
+    for place, (panel, (name, path)) in enumerate(zip(panels.flat, paths.items(), strict=False)):
         tuned = runs.tuned[name]
-        _draw_land(panel, runs.problem)
+        draw_contours(panel, runs.problem)
         panel.set_rasterization_zorder(0)
         _draw_path(panel, path, tuned, runs.styles[name])
         _draw_points(panel, runs.problem, {name: path})
-        panel.label_outer()
-        lines = [style.wrapped(name, LABEL_WIDTH), tuned.setting_text, tuned.outcome(START)]
+        below = place + COLUMNS < len(paths)
+        panel.tick_params(labelbottom=not below)
+        panel.set(xlabel="" if below else "$x_1$", ylabel="" if place % COLUMNS else "$x_2$")
+        lines = [style.wrapped(name, columns), tuned.setting_text, tuned.outcome(START)]
         panel.set_title("\n".join(filter(None, lines)), fontsize=style.FONT_SIZE - 1, loc="left")
     figure.suptitle(style.wrapped(runs.problem.label, 60), fontweight="bold")
-    style.add_caption(figure, CAPTION, *_notes(runs, paths))
+    style.add_caption(figure, *_notes(runs, paths))
     return figure
 
 
-def _paths(runs: ProblemRuns) -> dict[str, np.ndarray]:
-    _surface(runs.problem)
+def paths_of(runs: ProblemRuns) -> dict[str, np.ndarray]:
+    """The paths that were kept, by optimizer, in study order."""
+    surface_of(runs.problem)
     paths = {name: path_of(tuned) for name, tuned in runs.tuned.items()}
     return {name: path for name, path in paths.items() if path is not None}
-
-
-def _surface(problem: ProblemRecord) -> Surface:
-    if problem.surface is None:
-        raise OptbenchError(
-            f"problem {problem.label!r} has no surface to draw paths on",
-            "give Problem.region, for a problem in two dimensions",
-        )
-    return problem.surface
-
-
-def _draw_land(panel: Axes, problem: ProblemRecord) -> ContourSet:
-    surface, signed = _surface(problem), problem.saddle is not None
-    values = np.where(np.isfinite(surface.values), surface.values, np.nan)
-    known = problem.saddle if signed else problem.minimum
-    heights = values - (np.nanmin(values) if known is None else known)
-    levels = contour_levels(heights, signed=signed)
-    norm: Normalize = LogNorm(levels[0], levels[-1])
-    if signed:
-        norm = SymLogNorm(levels[levels > 0][0], vmin=levels[0], vmax=levels[-1])
-    else:
-        heights = np.maximum(heights, levels[0] / 10)
-    grid, colors = (surface.x, surface.y, heights, levels), _PASS if signed else _LAND
-    filled = panel.contourf(*grid, norm=norm, cmap=colors, extend="both", zorder=-1)
-    widths = np.where(levels == 0, 2.0, 0.6)
-    panel.contour(
-        *grid, colors="#74879A", linewidths=widths, linestyles="solid", zorder=-1
-    )
-    return filled
-
-
-def _draw_scale(figure: Figure, axes: Axes, land: ContourSet, problem: ProblemRecord) -> None:
-    label = r"$f - \min f$ in the picture" if problem.minimum is None else r"$f - f^\ast$"
-    if problem.saddle is not None:
-        label = r"$f - f_{\mathrm{saddle}}$"
-    scale = figure.colorbar(land, cax=axes, label=label)
-    levels = np.asarray(land.levels)
-    decades = levels[np.isclose(np.log10(np.maximum(np.abs(levels), 1e-300)) % 1, 0)]
-    scale.set_ticks(list(decades), labels=[style.power_of_ten(level) for level in decades])
-    scale.minorticks_off()
 
 
 def _draw_path(
@@ -223,19 +176,13 @@ def _draw_points(panel: Axes, problem: ProblemRecord, paths: dict[str, np.ndarra
             *starts[0], marker="o", ms=10, mfc="white", markeredgewidth=2, label="start", **black
         )
     if problem.minimizer is not None:
-        panel.plot(
-            *problem.minimizer, marker="*", ms=17, mfc="#F0E442", label="minimizer", **black
-        )
-    surface = _surface(problem)
-    panel.set_xlim(surface.x[0], surface.x[-1])
-    panel.set_ylim(surface.y[0], surface.y[-1])
-    panel.set_aspect("equal")
-    panel.grid(False)
+        panel.plot(*problem.minimizer, marker="*", ms=17, mfc="#F0E442", label="minimizer", **black)
+    panel.set_box_aspect(_height_over_width(problem))
     panel.set_xlabel("$x_1$")
     panel.set_ylabel("$x_2$", rotation=0)
 
 
-def _notes(runs: ProblemRuns, paths: dict[str, np.ndarray]) -> tuple[str, str]:
+def _notes(runs: ProblemRuns, paths: dict[str, np.ndarray]) -> tuple[str, str, str]:
     without = [name for name in runs.tuned if name not in paths]
     kept = f"No path kept: {', '.join(without)}." if without else ""
-    return style.plain(kept), runs.missing
+    return CAPTION + _ENDING[runs.problem.merit], style.plain(kept), runs.missing

@@ -1,7 +1,8 @@
 """First-order methods that scale each coordinate by the gradients it has seen.
 
-Throughout, g = grad f(x_k), eta = `learning_rate`, squares and roots are elementwise, and a step
-calls the oracle for nothing beyond the evaluation at the next point.
+Throughout, g = grad f(x_k), eta = `learning_rate`, and squares and roots are elementwise.
+
+Calls per step: none beyond the evaluation at the next point.
 """
 
 from __future__ import annotations
@@ -39,8 +40,8 @@ def adamw(
 ) -> Optimizer:
     """Adam with decoupled weight decay.
 
-    x_{k+1} = x_k - eta (mhat / (sqrt(vhat + eps_root) + eps) + weight_decay x_k), with mhat and
-    vhat as in `adam`.
+    x_{k+1} = x_k - eta (mhat / (sqrt(vhat + eps_root) + eps) + weight_decay x_k), with the
+    moments mhat of `b1` and vhat of `b2` as in `adam`.
 
     Source: Loshchilov and Hutter (2019), algorithm 2; defaults of optax.adamw, learning rate of
     Kingma and Ba (2015).
@@ -64,8 +65,8 @@ def rmsprop(
     `centered` subtracts the square of the average gradient from v; `bias_correction` divides the
     averages by 1 - decay^{k+1}.
 
-    Source: Tieleman and Hinton (2012), lecture 6.5, slide 29, with its learning rate; Graves
-    (2013), equations 38 to 45, for `centered`; optax.rmsprop.
+    Source: Tieleman and Hinton (2012), lecture 6.5; Graves (2013), equations 38 to 41, for
+    `centered`; defaults of optax.rmsprop, learning rate of Keras.
     """
     return from_optax(
         optax.rmsprop(
@@ -106,6 +107,6 @@ def lion(
     x_{k+1} = x_k - eta (sign(b1 m + (1 - b1) g) + weight_decay x_k), then m = b2 m + (1 - b2) g.
 
     Source: Chen et al. (2023), algorithm 2; defaults of optax.lion, learning rate of the authors'
-    code.
+    PyTorch code.
     """
     return from_optax(optax.lion(learning_rate, b1, b2, weight_decay=weight_decay))

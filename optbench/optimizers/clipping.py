@@ -83,7 +83,7 @@ def _clipped(optimizer: Optimizer, clip: optax.GradientTransformation) -> Optimi
 
     def report(state: _State) -> dict[str, jax.Array]:
         own = {
-            "clipped_fraction": state.num_clipped / state.num_steps,
+            "clipped_fraction": state.num_clipped.astype(state.cosine.dtype) / state.num_steps,
             "clipping_cosine": state.cosine,
         }
         inner = {} if optimizer.report is None else optimizer.report(state.inner)

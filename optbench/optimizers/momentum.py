@@ -14,7 +14,7 @@ def momentum(learning_rate: Scalar = 0.1, momentum: Scalar = 0.9) -> Optimizer:
     x_{k+1} = x_k - eta v_k, the same iterates for a constant eta.
 
     Calls per step: none beyond the evaluation at the next point.
-    Source: Polyak (1964), USSR Comput. Math. Math. Phys. 4(5), p. 12; optax.sgd.
+    Source: Polyak (1964), USSR Comput. Math. Math. Phys. 4(5), pp. 1-17; optax.sgd.
     """
     return from_optax(optax.sgd(learning_rate, momentum=momentum))
 

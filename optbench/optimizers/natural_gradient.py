@@ -20,11 +20,12 @@ def natural_gradient(
     eta = `learning_rate`, lambda = `damping`, g = grad f(x_k), and F = J^T (hess l) J with J the
     Jacobian of the outputs and l the loss on them: the Fisher matrix where l is a negative
     log-likelihood and the outputs are natural parameters, the generalized Gauss-Newton matrix
-    otherwise. CG stops at |(F + lambda I) d - g| <= `tolerance` |g|.
+    otherwise. CG stops at |(F + lambda I) d - g| <= `tolerance` |g|, or after
+    `max_linear_iterations`.
 
     Needs: `Problem.outputs` and `Problem.output_loss`.
     Calls per step: a Fisher product per iteration of CG, beyond the evaluation at the next point.
-    Source: Amari (1998), theorem 1; Martens (2020), sections 6 to 9, JMLR 21(146).
+    Source: Amari (1998), theorem 1; Martens (2020), JMLR 21(146), section 9.
     """
 
     def step(evaluation: Evaluation, state: State, oracle: Oracle) -> Step:

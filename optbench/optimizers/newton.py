@@ -25,7 +25,8 @@ def newton_cg(
     x_{k+1} = x_k + t p, where conjugate gradients solve (hess f) p = -g to
     |(hess f) p + g| <= min(`forcing`, sqrt(|g|)) |g|, g = grad f(x_k), and stop before a direction
     of no positive curvature with the p they have; where this is the first one, p is along -g,
-    |p| = |g|^2 / |(hess f) g|. t is the first of 1, 1/2, 1/4, ... with
+    |p| = |g|^2 / |(hess f) g|. CG takes `max_linear_iterations` at most. t is the first of 1, 1/2,
+    1/4, ... with
 
         f(x_k + t p) <= f(x_k) + c t g^T p, or
         f(x_k + t p) <= f(x_k) + 1e-6 |f(x_k)| and grad f(x_k + t p)^T p <= (2 c - 1) g^T p

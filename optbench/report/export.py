@@ -6,18 +6,16 @@ import contextlib
 import csv
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
-from optbench.catalog import Label
 from optbench.database import said_plainly
 from optbench.errors import OptbenchError
 from optbench.records import Cell
 from optbench.results import Results
 from optbench.trajectory import Trajectory
 
-Kind = Literal["csv", "parquet"]
 Columns = Sequence[Sequence[Any] | np.ndarray]
 AddRows = Callable[[Columns], None]
 
@@ -25,7 +23,7 @@ _LANE = {
     "problem": "string",
     "optimizer": "string",
     "seed": "int64",
-    "setting": "string",
+    "setting": "int64",
     "learning_rate": "float64",
 }
 SCHEMAS: dict[str, dict[str, str]] = {
@@ -60,17 +58,17 @@ SCHEMAS: dict[str, dict[str, str]] = {
 }
 
 
-def write_tables(results: Results, folder: Path, kind: Kind) -> list[Path]:
+def write_tables(results: Results, folder: Path, kind: str) -> list[Path]:
     """Write all cells, all runs, their hits and their curves.
 
     One row per cell, per run (a start at one setting), per run and target (step and cost are
     blank where it was never reached), and per log point. What is unknown is blank. `setting` is
-    the swept hyperparameters in the grammar of labels.
+    the index of the hyperparameters that were swept.
 
     Args:
         results: of a study.
         folder: made where it is missing; files of the same names are replaced when all is written.
-        kind: of the files.
+        kind: of the files, csv or parquet.
 
     Returns:
         The files.
@@ -81,7 +79,6 @@ def write_tables(results: Results, folder: Path, kind: Kind) -> list[Path]:
     open_table = {"csv": _csv_table, "parquet": _parquet_table}[kind]
     paths = {name: folder / f"{name}.{kind}" for name in SCHEMAS}
     with said_plainly(folder), contextlib.ExitStack() as stack:
-        folder.mkdir(parents=True, exist_ok=True)
         add = {
             name: stack.enter_context(open_table(path, SCHEMAS[name]))
             for name, path in paths.items()
@@ -99,15 +96,13 @@ def write_tables(results: Results, folder: Path, kind: Kind) -> list[Path]:
 def _lanes(cell: Cell, t: Trajectory, lanes: np.ndarray) -> Columns:
     """The columns of `_LANE` for flat indices of lanes."""
     seed, setting = np.divmod(lanes, t.last.shape[1])
-    given = [{n: float(v[i]) for n, v in t.settings.items()} for i in range(t.last.shape[1])]
-    named = [str(Label("", None, tuple(values.items())))[1:-1] for values in given]
-    rates = np.array([values.get("learning_rate", np.nan) for values in given])
+    rates = t.settings.get("learning_rate", np.full(t.last.shape[1], np.nan))
     return [
         [cell.problem] * len(lanes),
         [cell.optimizer] * len(lanes),
         np.asarray(t.seeds)[seed],
-        np.asarray(named, object)[setting],
-        rates[setting],
+        setting,
+        np.asarray(rates)[setting],
     ]
 
 
@@ -142,6 +137,7 @@ def _by_lane(logged: np.ndarray) -> np.ndarray:
 @contextlib.contextmanager
 def _replaced(path: Path) -> Iterator[Path]:
     """A path to write to, which takes the place of `path` once it is written."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
     try:
         yield part

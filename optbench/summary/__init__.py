@@ -83,9 +83,7 @@ def summarize(
                 endings.update(str(status) for status in log.status.ravel())
             else:
                 status, why = (cell.status, cell.message) if cell else ("unfinished", "")
-                pairs.append(
-                    Pair(problem=problem, optimizer=optimizer, status=status, message=why)
-                )
+                pairs.append(Pair(problem=problem, optimizer=optimizer, status=status, message=why))
     compiled = {(c.problem, c.group): c.compile_seconds for c in cells if c.compile_seconds}
     return Summary(
         name=str(study.get("name", "study")),

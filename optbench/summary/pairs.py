@@ -24,7 +24,7 @@ class Pair:
             known than `message`.
         message: why it did not finish, in one line.
         target: the one all optimizers of the problem are measured at, as a fraction of the merit
-            at the start (-1 is escape from a saddle); None where no pair reaches any.
+            at the start (-1 is escape from a saddle).
         hardest: the hardest target that most starts reach at some setting; None where none.
         setting: swept hyperparameter -> its best value.
         on_edge: whether the best learning rate is the first or last of its grid.
@@ -62,20 +62,21 @@ class Pair:
         return self.cost is not None
 
 
-def common_target(trajectories: Sequence[Trajectory]) -> int | None:
+def common_target(trajectories: Sequence[Trajectory]) -> int:
     """Index of the hardest target that half of the methods reach, each from most starts.
 
-    Where fewer than half of them reach any, the hardest that all these do; None where none does.
+    Where fewer than half of them reach any, the hardest that all these do; where none does, the
+    easiest.
     """
     hardest = [metrics.hardest_target(trajectory.hit_costs) for trajectory in trajectories]
     known = sorted((index for index in hardest if index is not None), reverse=True)
     half = math.ceil(len(hardest) / 2)
-    return known[min(half, len(known)) - 1] if known else None
+    return known[min(half, len(known)) - 1] if known else 0
 
 
-def measure(cell: Cell, trajectory: Trajectory, target: int | None) -> Pair:
-    """What a finished cell comes to at one target."""
-    hit_costs = trajectory.hit_costs[..., -1 if target is None else target]
+def measure(cell: Cell, trajectory: Trajectory, target: int) -> Pair:
+    """What a finished cell comes to at one target, given by its index."""
+    hit_costs = trajectory.hit_costs[..., target]
     best = metrics.best_setting(hit_costs[..., None], _at_end(trajectory, "merit_values"))[0]
     hardest = metrics.hardest_target(trajectory.hit_costs)
     index = best.index or 0
@@ -83,7 +84,7 @@ def measure(cell: Cell, trajectory: Trajectory, target: int | None) -> Pair:
         problem=cell.problem,
         optimizer=cell.optimizer,
         status=cell.status,
-        target=None if target is None else float(trajectory.targets[target]),
+        target=float(trajectory.targets[target]),
         hardest=None if hardest is None else float(trajectory.targets[hardest]),
         setting={name: float(values[index]) for name, values in trajectory.settings.items()},
         on_edge=_on_edge(trajectory.settings, index),
@@ -92,7 +93,7 @@ def measure(cell: Cell, trajectory: Trajectory, target: int | None) -> Pair:
         high=_finite(best.high),
         reached=best.successes,
         starts=best.total,
-        basin=None if target is None else _basin(trajectory, hit_costs),
+        basin=_basin(trajectory, hit_costs),
         failures=_failures(trajectory.status[:, index][np.isnan(hit_costs[:, index])]),
         exact=trajectory.resolution == "exact",
     )

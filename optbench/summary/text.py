@@ -5,12 +5,12 @@ from __future__ import annotations
 import collections
 import itertools
 import math
-import statistics
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from optbench.summary.pairs import Pair
+from optbench.summary.standings import Standing, standings
 from optbench.tables import UNKNOWN, align, number
 
 if TYPE_CHECKING:
@@ -24,13 +24,15 @@ LEGEND = (
     "Cost: gradients to the target (share of the start's gap), median [range] over starts, at the "
     "lr best in hindsight (oracle-tuned); basin: decades of lr within 2x"
 )
+NO_BREAK = "\N{NO-BREAK SPACE}"
+_SHORT = {"budget exhausted": "budget", "reached target": "reached"}
 MARKS = {"~": "log points only", "^": "edge of lr grid"}
 
 PAIR_COLUMNS = ("problem", "optimizer", "target", "reached", "cost", "lr", "basin", "failures")
 PROBLEM_COLUMNS = (
-    "problem", "target", "reached by", "fastest", "cost", "lr", "basin", "then", "cost"
+    "problem", "target", "solved", "fastest", "cost", "lr", "basin", "then", "cost"
 )  # fmt: skip
-OPTIMIZER_COLUMNS = ("optimizer", "solved", "fastest on", "cost to best", "basin", "failures")
+OPTIMIZER_COLUMNS = ("optimizer", "solved", "fastest on", "mean ratio", "basin", "failures")
 
 
 def render(summary: Summary, width: int) -> str:
@@ -63,7 +65,7 @@ def legend(pairs: Sequence[Pair]) -> str:
 
 def _endings(endings: Mapping[str, int]) -> list[str]:
     runs = sum(endings.values())
-    return [f"All {runs:,} runs, at all settings: {_counts(endings)}."] if runs else []
+    return [f"All {runs:,} runs at all lr: {_counts(endings)}."] if runs else []
 
 
 def _progress(summary: Summary) -> str:
@@ -89,7 +91,7 @@ def _body(pairs: Sequence[Pair], room: int, width: int) -> list[str]:
     if len(problems) < room:
         table = _by_problem(pairs, width)
         left = room + 1 - len(table)
-        return [*table, *textwrap.wrap(_solved(pairs), width, max_lines=left, placeholder=" ...")]
+        return [*table, *_wrap([_solved(pairs)], width, max_lines=left)]
     return _by_optimizer(pairs, room, width)
 
 
@@ -106,8 +108,8 @@ def pair_cells(pair: Pair) -> tuple[str, ...]:
     """One pair as the cells of a row, in the order of `PAIR_COLUMNS`."""
     if pair.status != "finished":
         return (pair.problem, pair.optimizer, UNKNOWN, UNKNOWN, pair.status, *[UNKNOWN] * 2, "")
-    reached = UNKNOWN if pair.target is None else f"{pair.reached}/{pair.starts}"
-    shown = target_text(pair.target), reached, _cost(pair), _rate(pair), _decades([pair.basin])
+    reached = f"{pair.reached}/{pair.starts}"
+    shown = target_text(pair.target), reached, _cost(pair), _rate(pair), _decades(pair.basin)
     return pair.problem, pair.optimizer, *shown, _counts(pair.failures)
 
 
@@ -115,61 +117,46 @@ def _by_problem(pairs: Sequence[Pair], width: int) -> list[str]:
     """One row per problem: the fastest optimizer, and the next."""
     rows = []
     for problem, group in _grouped(pairs, "problem").items():
-        first, second = [*_ranked([p for p in group if p.solved]), None, None][:2]
-        if first is None:
-            rows.append((problem, UNKNOWN, f"0/{_applicable(group)}", *[UNKNOWN] * 6))
-            continue
+        target = next((pair.target for pair in group if pair.target is not None), None)
         solved = f"{sum(pair.solved for pair in group)}/{_applicable(group)}"
-        winner = first.optimizer, _cost(first), _rate(first), _decades([first.basin])
-        then = (second.optimizer, _median(second)) if second else (UNKNOWN, UNKNOWN)
-        rows.append((problem, target_text(first.target), solved, *winner, *then))
+        first, second = [*_ranked([p for p in group if p.solved]), None, None][:2]
+        winner, then = [UNKNOWN] * 4, [UNKNOWN] * 2
+        if first is not None:
+            winner = [first.optimizer, _cost(first), _rate(first), _decades(first.basin)]
+        if second is not None:
+            then = [second.optimizer, _median(second)]
+        rows.append((problem, target_text(target), solved, *winner, *then))
     table = align(PROBLEM_COLUMNS, rows, width=width, right={2}, elastic={0, 3, 7})
     return table.splitlines()
 
 
 def _solved(pairs: Sequence[Pair]) -> str:
-    """How many problems each optimizer solves, most first."""
-    parts = []
-    for optimizer, group in _most_solved(pairs):
-        basin = _decades(pair.basin for pair in group)
-        parts.append(f"{optimizer} {sum(p.solved for p in group)}/{_applicable(group)} ({basin})")
-    return f"Problems solved (median basin): {', '.join(parts)}."
+    """What each optimizer comes to over all problems, best first."""
+    cells = (_optimizer_cells(standing) for standing in standings(pairs))
+    parts = [NO_BREAK.join((name, solved, *rest)) for name, solved, _, *rest, _ in cells]
+    return f"Solved, mean cost over the fastest, median basin: {', '.join(parts)}."
 
 
 def _by_optimizer(pairs: Sequence[Pair], room: int, width: int) -> list[str]:
-    """One row per optimizer, the one that solves most first."""
-    best = {
-        problem: min((p.cost for p in group if p.cost is not None), default=None)
-        for problem, group in _grouped(pairs, "problem").items()
-    }
-    ranked = _most_solved(pairs)
+    """One row per optimizer, best first."""
+    ranked = standings(pairs)
     shown = ranked if len(ranked) <= room else ranked[: room - 1]
-    rows = [_optimizer_cells(optimizer, group, best) for optimizer, group in shown]
+    rows = [_optimizer_cells(standing) for standing in shown]
     table = align(OPTIMIZER_COLUMNS, rows, width=width, right={1, 2, 3}, elastic={0, 5})
     left = len(ranked) - len(shown)
     return [*table.splitlines(), *([f"And {left} more: {FULL_TABLE} shows all."] if left else [])]
 
 
-def _optimizer_cells(
-    optimizer: str, group: Sequence[Pair], best: Mapping[str, float | None]
-) -> tuple[str, ...]:
-    ratios = [p.cost / least for p in group if p.cost is not None and (least := best[p.problem])]
-    failures: collections.Counter[str] = collections.Counter()
-    for pair in group:
-        failures.update(pair.failures)
+def _optimizer_cells(standing: Standing) -> tuple[str, ...]:
+    """One optimizer as the cells of a row, in the order of `OPTIMIZER_COLUMNS`."""
     return (
-        optimizer,
-        f"{sum(pair.solved for pair in group)}/{_applicable(group)}",
-        str(sum(pair.solved and pair.cost == best[pair.problem] for pair in group)),
-        f"{number(statistics.geometric_mean(ratios))}x" if ratios else UNKNOWN,
-        _decades(pair.basin for pair in group),
-        _counts(dict(failures.most_common())),
+        standing.optimizer,
+        f"{standing.solved}/{standing.applicable}",
+        str(standing.fastest),
+        UNKNOWN if standing.ratio is None else f"{number(standing.ratio)}x",
+        _decades(standing.basin),
+        _counts(standing.failures),
     )
-
-
-def _most_solved(pairs: Sequence[Pair]) -> list[tuple[str, list[Pair]]]:
-    groups = _grouped(pairs, "optimizer")
-    return sorted(groups.items(), key=lambda item: -sum(pair.solved for pair in item[1]))
 
 
 def _ranked(pairs: Iterable[Pair]) -> list[Pair]:
@@ -215,14 +202,12 @@ def _cost(pair: Pair) -> str:
     return f"{_median(pair)} [{_amount(pair.low)}, {_amount(pair.high)}]"
 
 
-def _decades(basins: Iterable[float | None]) -> str:
-    """The median of those known."""
-    known = [basin for basin in basins if basin is not None]
-    return f"{statistics.median(known):.1f}" if known else UNKNOWN
+def _decades(basin: float | None) -> str:
+    return UNKNOWN if basin is None else f"{basin:.1f}"
 
 
 def _counts(endings: Mapping[str, int]) -> str:
-    return ", ".join(f"{n:,} {kind.removesuffix(' exhausted')}" for kind, n in endings.items())
+    return ", ".join(f"{n:,} {_SHORT.get(kind, kind)}" for kind, n in endings.items())
 
 
 def _amount(cost: float | None) -> str:
@@ -232,5 +217,10 @@ def _amount(cost: float | None) -> str:
     return f"{cost:.0f}" if 100 <= cost < 1e6 else number(cost)
 
 
-def _wrap(lines: Iterable[str], width: int) -> list[str]:
-    return list(itertools.chain.from_iterable(textwrap.wrap(line, width) for line in lines))
+def _wrap(lines: Iterable[str], width: int, max_lines: int | None = None) -> list[str]:
+    """Lines broken at spaces; a no-break space stays inside its line."""
+    wrapped = (
+        textwrap.wrap(line, width, max_lines=max_lines, placeholder=" ...", break_on_hyphens=False)
+        for line in lines
+    )
+    return [line.replace(NO_BREAK, " ") for line in itertools.chain.from_iterable(wrapped)]

@@ -1,0 +1,59 @@
+"""The door: what a command line names is tried out before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+
+from optbench.catalog import collect
+from optbench.checks.plain_loop import START, make_problem
+from optbench.cli.listing import OPTIMIZERS
+from optbench.errors import OptbenchError
+from optbench.optimizer import Method, Step, find_method
+from optbench.oracle import Oracle
+from optbench.problem import Params, find_problem
+from optbench.validation import validate_problem
+
+
+def require_sound(problems: Sequence[str], optimizers: Sequence[str], catalog: str) -> None:
+    """Refuse labels whose problem is malformed, or whose optimizer cannot take a step.
+
+    In a study these are recorded as failed, and the others go on.
+
+    Args:
+        problems: labels.
+        optimizers: labels.
+        catalog: module that holds the problems.
+
+    Raises:
+        OptbenchError: an unknown, malformed or unusable one.
+    """
+    known_problems, known_optimizers = collect(catalog, "Problem"), collect(OPTIMIZERS, "Optimizer")
+    methods = [find_method(label, known_optimizers) for label in optimizers]
+    for label in problems:
+        validate_problem(find_problem(label, known_problems))
+    for method in methods:
+        require_step(method)
+
+
+def require_step(method: Method) -> None:
+    """Trace one step on a small problem that offers all that an optimizer may ask for.
+
+    Raises:
+        OptbenchError: the method cannot be built, or its step is refused.
+    """
+
+    def step(params: Params, values: Any) -> Step:
+        optimizer, oracle = method.build(values), Oracle(make_problem(), jax.random.key(0))
+        return optimizer.step(oracle.value_and_grad(params), optimizer.init(params), oracle)
+
+    values = {(h.depth, h.name): h.value or 1.0 for h in method.hyperparameters()}
+    with jax.enable_x64(True):
+        try:
+            jax.eval_shape(step, START, values)
+        except OptbenchError:
+            raise
+        except Exception:  # a mistake inside the optimizer: the run records it
+            return
