@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Hashable, Mapping, Sequence
+import weakref
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -98,8 +99,10 @@ def _problem(
     loss: Callable[..., Any], params: Params, data: Any, batch_size: int | None, test_data: Any
 ) -> Problem:
     """The problem; the same functions for the same loss, so that nothing is compiled again."""
-    if not (callable(loss) and isinstance(loss, Hashable)):
-        raise OptbenchError(f"loss is a {type(loss).__name__}", "give a function of params")
+    if not callable(loss) or not _is_referable(loss):
+        raise OptbenchError(
+            f"loss is a {type(loss).__name__}", "give a function of params: def loss(params): ..."
+        )
     name = getattr(loss, "__name__", "loss").replace("<lambda>", "loss")
     start = start_near(params, _spread(params))
     if data is None:
@@ -123,6 +126,14 @@ def _problem(
         monitors=(("test_loss", _on_test_data(loss)),) if tested else (),
         name=name,
     )
+
+
+def _is_referable(function: Any) -> bool:
+    """Whether JAX can keep programs under a function; of some it crashes the process instead."""
+    try:
+        return hash(function) is not None and weakref.ref(function) is not None
+    except TypeError:
+        return False
 
 
 def _spread(params: Params) -> float:

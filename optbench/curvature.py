@@ -24,7 +24,8 @@ def smallest_eigenvalues(problem: Problem, points: Params) -> np.ndarray:
         points: pytree of [N, ...].
 
     Returns:
-        [N] eigenvalues; NaN where the Hessian is not finite or Lanczos does not converge.
+        [N] eigenvalues, 0 where rounding cannot tell them from it; NaN where the Hessian is not
+        finite or Lanczos does not converge.
     """
     exact = jax.tree.map(np.asarray, problem.data)
     starts = [jax.tree.map(lambda leaf, i=i: leaf[i], points) for i in range(_count(points))]
@@ -55,7 +56,14 @@ def _dense(objective: Any, data: tuple[Any, ...], point: Params) -> float:
     hessian = np.asarray(_hessian(objective, data, point))
     if not np.isfinite(hessian).all():
         return float("nan")
-    return float(np.linalg.eigvalsh((hessian + hessian.T) / 2)[0])
+    eigenvalues = np.linalg.eigvalsh((hessian + hessian.T) / 2)
+    return _above_rounding(eigenvalues[0], np.abs(eigenvalues).max(), len(hessian))
+
+
+def _above_rounding(smallest: Any, largest: Any, dim: int) -> float:
+    """The smallest eigenvalue, or 0 where it lies below dim x eps x the largest one."""
+    floor = dim * np.finfo(largest.dtype).eps * largest
+    return float(smallest) if abs(smallest) > floor else 0.0
 
 
 def _lanczos(objective: Any, data: tuple[Any, ...], point: Params) -> float:
@@ -69,9 +77,10 @@ def _lanczos(objective: Any, data: tuple[Any, ...], point: Params) -> float:
     operator: Any = linalg.LinearOperator
     hessian = operator((flat.size, flat.size), matvec=product, dtype=flat.dtype)
     start = np.random.default_rng(0).standard_normal(flat.size)
-    settings: dict[str, Any] = {"which": "SA", "v0": start, "tol": 1e-6}
+    settings: dict[str, Any] = {"k": 1, "v0": start, "return_eigenvectors": False}
     try:
-        found = linalg.eigsh(hessian, k=1, return_eigenvectors=False, **settings)
+        smallest = linalg.eigsh(hessian, which="SA", tol=1e-6, **settings)
+        largest = linalg.eigsh(hessian, which="LM", tol=1e-2, **settings)
     except (linalg.ArpackError, ValueError):
         return float("nan")
-    return float(found[0])
+    return _above_rounding(smallest[0], np.abs(largest[0]), flat.size)

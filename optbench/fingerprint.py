@@ -9,11 +9,12 @@ import importlib.util
 import json
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from optbench.environment import PACKAGES, Environment
@@ -70,7 +71,7 @@ def _traced(function: Callable[..., Any], *arguments: Any) -> str:
 
 
 def _bytes_of(array: Any) -> np.ndarray:
-    if jax.dtypes.issubdtype(array.dtype, jax.dtypes.prng_key):
+    if jnp.issubdtype(array.dtype, jax.dtypes.prng_key):
         array = jax.random.key_data(array)
     return np.asarray(array)
 
@@ -121,7 +122,7 @@ def _read(path: Path, package: str) -> tuple[str, tuple[str, ...]]:
     """A source, and the names of what it imports; of `from a import b`, both `a` and `a.b`."""
     source = path.read_text(encoding="utf-8")
     names: list[str] = []
-    for node in ast.walk(ast.parse(source)):
+    for node in _executed(ast.parse(source)):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -130,6 +131,15 @@ def _read(path: Path, package: str) -> tuple[str, tuple[str, ...]]:
                 base = importlib.util.resolve_name("." * node.level + base, package)
             names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
     return source, tuple(names)
+
+
+def _executed(node: ast.AST) -> Iterator[ast.AST]:
+    """All nodes but those below `if TYPE_CHECKING`, whose imports run nothing."""
+    if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+        return
+    yield node
+    for child in ast.iter_child_nodes(node):
+        yield from _executed(child)
 
 
 def digest_environment(environment: Environment) -> str:

@@ -11,7 +11,17 @@ import jax
 import jax.numpy as jnp
 
 from optbench.lanes import LANES, SEEDS, SHARED, Lanes, Over, lead, over_lanes
-from optbench.member import Hyperparameters, Member, Slot, Tick, count, reported, take_step
+from optbench.member import (
+    Hyperparameters,
+    Member,
+    Slot,
+    Tick,
+    as_numbers,
+    count,
+    reported,
+    take_step,
+    with_keys,
+)
 from optbench.problem import Params
 
 
@@ -53,7 +63,7 @@ class Group:
 
     def pack(self, member: Member, state: Any, lanes: Lanes) -> tuple[jax.Array, ...]:
         """A member's state as slots; unused slots are zero."""
-        filled = dict(zip(self._positions(member), jax.tree.leaves(state), strict=True))
+        filled = dict(zip(self._positions(member), jax.tree.leaves(as_numbers(state)), strict=True))
         return tuple(
             filled[i] if i in filled else jnp.zeros(lead(s.over, lanes) + s.shape, s.dtype)
             for i, s in enumerate(self.slots)
@@ -62,7 +72,8 @@ class Group:
     def unpack(self, member: Member, slots: Sequence[jax.Array]) -> Any:
         """A member's state from slots."""
         leaves = [slots[position] for position in self._positions(member)]
-        return jax.tree.unflatten(jax.tree.structure(member.state), leaves)
+        numbers = jax.tree.unflatten(jax.tree.structure(member.state), leaves)
+        return with_keys(numbers, member.state)
 
     def init(
         self, index: Any, hypers: Sequence[Hyperparameters], params: Params, lanes: Lanes

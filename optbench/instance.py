@@ -80,6 +80,7 @@ def make_instance(
         source=problem.source,
         merit=merit_of(problem),
         region=problem.region,
+        coordinates=problem.coordinates,
         surface=surface,
     )
     plan = dataclasses.replace(plan, noise_floor=floor)
@@ -97,7 +98,7 @@ def _noise_floor(problem: Problem, dtype: str) -> float:
     flat, unravel = ravel_pytree(center)
     data = trees.cast(problem.data, dtype)
     objective = jax.jit(problem.objective)
-    return noise_floor(lambda x: objective(unravel(x), *data), np.asarray(flat))
+    return noise_floor(lambda x: objective(unravel(jnp.asarray(x)), *data), np.asarray(flat))
 
 
 def _minimizer(problem: Problem) -> np.ndarray | None:

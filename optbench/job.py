@@ -100,8 +100,8 @@ def begin(job: Job, member: int, block: Block) -> tuple[Inputs, Carry]:
         stop_level=_per_lane(stop, shape),
         diverged_level=_per_lane(diverged, shape),
         reference=np.asarray(0.0 if reference is None else reference, real),
-        prices=np.asarray(plan.prices, real) * real.type(problem.sample_fraction),
-        budget=np.asarray(np.inf if plan.budget is None else plan.budget, real),
+        prices=plan.prices_on(problem).astype(real),
+        budget=np.asarray(plan.limit, real),
         record=_recorded(job, block),
     )
     blank = jax.tree.map(lambda s: np.zeros(s.shape, s.dtype), program.blank)

@@ -71,23 +71,30 @@ def over_lanes(
 
 
 def varying(
-    function: Callable[..., Any], carry: Tree, arguments: tuple[Any, ...], *values: Any
+    function: Callable[..., Any],
+    carry: Tree,
+    arguments: tuple[Any, ...],
+    *values: Any,
+    guess: Tree | None = None,
 ) -> Tree:
     """Which leaves of a carry vary over lanes once a function has been applied to it.
 
-    Starts from "integer leaves are shared, all others vary" and grows until the function agrees.
+    Starts from a guess and grows until the function agrees.
 
     Args:
         function: (carry, *values) of one lane -> carry.
         carry: one lane's carry (shapes and dtypes suffice).
         arguments: a tree of `Over` (or a prefix) per value.
         *values: one lane's further arguments (shapes and dtypes suffice).
+        guess: a tree of `LANES` and `SHARED`; None for "all but integers vary".
 
     Returns:
         A tree of `LANES` and `SHARED`, of the structure of `carry`.
     """
     leaves, structure = jax.tree.flatten(carry)
     varies = [not jnp.issubdtype(leaf.dtype, jnp.integer) for leaf in leaves]
+    if guess is not None:
+        varies = [over == LANES for over in jax.tree.leaves(guess, is_leaf=_is_over)]
     while True:
         over = jax.tree.unflatten(structure, [LANES if v else SHARED for v in varies])
         seen = _batched_results(function, carry, (over, *arguments), values)

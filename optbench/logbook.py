@@ -1,4 +1,4 @@
-"""Reading the device's log: blocks of lanes become one `Trajectory`."""
+"""The device's log, read block by block as arrays over all lanes."""
 
 from __future__ import annotations
 
@@ -11,10 +11,7 @@ import numpy as np
 
 from optbench.loop import Hits, Inputs, Log
 from optbench.oracle import Calls
-from optbench.trajectory import Merit, Status, Trajectory
-
-STALLED_GAIN = 1e-3  # stalled: the second half of the cost gained less than this share of the merit
-ROUNDING = 1 + 1e-12  # a cost is a sum of products
+from optbench.trajectory import Merit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,6 +87,8 @@ class Frame:
         exact: whether hits were seen at every step.
         targets: fractions of the initial merit, hardest last.
         noise_floor: rounding error of f; no target counts below 10x.
+        prices: [6] gradient-equivalents per kind of call, in float64 whatever the run's precision.
+        budget: in gradient-equivalents.
         diagnostics: names of what was reported, in the order of the log.
     """
 
@@ -100,6 +99,8 @@ class Frame:
     exact: bool
     targets: tuple[float, ...]
     noise_floor: float
+    prices: np.ndarray
+    budget: float
     diagnostics: tuple[str, ...]
 
     @property
@@ -108,104 +109,50 @@ class Frame:
         return len(self.seeds), max((len(v) for v in self.settings.values()), default=1)
 
 
-def assemble(
-    finished: Sequence[Finished],
-    frame: Frame,
-    *,
-    curvature: np.ndarray | None,
-    compile_seconds: float,
-    run_seconds: float,
-) -> Trajectory:
-    """The trajectory of all lanes from the blocks they ran in.
+class Curves(NamedTuple):
+    """What was logged of every lane."""
 
-    A lane ends at its last log point within the budget, or at the first one where it is
-    non-finite, diverged or at the stop level. Later entries and later hits are blank; so are hits
-    of targets below 10x the noise floor, and, where the merit is the gradient norm, those of a lane
-    that ends where the smallest Hessian eigenvalue is below -tolerance, with the tolerance the
-    smallest gradient norm it was asked for and met: a saddle is no minimizer.
-
-    Args:
-        finished: the blocks.
-        frame: what they share.
-        curvature: [S, H] smallest Hessian eigenvalue at the end; None where it decides nothing.
-        compile_seconds: spent building the program.
-        run_seconds: spent running it.
-    """
-    book = _Book(finished, frame.lanes)
-    inputs = finished[0].inputs
-    reference = None if frame.merit == "gradient norm" else float(inputs.reference)
-    curves = book.curves(reference)
-    last = _last(curves, book, inputs)
-    steps = inputs.grid[: book.rows].astype(np.int64)
-    hits = _hits(book, frame, steps[last], curvature)
-    status = _status(curves, book, last, hits.reached)
-    told = {
-        name: book.logged(lambda log, i=i: log.diagnostics[:, i])
-        for i, name in enumerate(frame.diagnostics)
-    }
-    initial_merit = curves.merit[..., 0].copy()
-    blank = np.arange(book.rows) > last[..., None]
-    calls = curves.calls
-    for array in (curves.value, curves.norm, curves.cost, *calls.values(), *told.values()):
-        array[blank] = np.nan
-    return Trajectory(
-        steps=steps,
-        value=curves.value,
-        gradient_norm=curves.norm,
-        cost=curves.cost,
-        calls=calls,
-        targets=np.asarray(frame.targets),
-        hit_steps=hits.steps,
-        hit_costs=hits.calls @ inputs.prices,
-        hit_calls={kind: hits.calls[..., i] for i, kind in book.kinds},
-        resolution="exact" if frame.exact else "log points",
-        merit=frame.merit,
-        reference=reference,
-        initial_merit=initial_merit,
-        status=status,
-        last=last,
-        seeds=frame.seeds,
-        settings={name: np.asarray(values) for name, values in frame.settings.items()},
-        recorded=np.asarray(frame.recorded, np.int64),
-        params=book.points(frame.recorded),
-        diagnostics=told,
-        compile_seconds=compile_seconds,
-        run_seconds=run_seconds,
-    )
-
-
-class _Curves(NamedTuple):
     value: np.ndarray  # [S, H, T], as all below
     norm: np.ndarray
     merit: np.ndarray
     cost: np.ndarray
-    calls: dict[str, np.ndarray]
+    calls: dict[str, np.ndarray]  # by kind
+    told: dict[str, np.ndarray]  # diagnostics, by name
+
+    def blank(self, where: np.ndarray) -> None:
+        """Forget what lies at these log points."""
+        for array in (*self[:4], *self.calls.values(), *self.told.values()):
+            array[where] = np.nan
 
 
-class _Hits(NamedTuple):
-    steps: np.ndarray  # [S, H, K]
-    calls: np.ndarray  # [S, H, K, 6]
-    reached: np.ndarray  # [S, H] whether every target that counts was met
-
-
-class _Book:
+class Book:
     """All blocks, read as arrays over all lanes."""
 
-    def __init__(self, finished: Sequence[Finished], lanes: tuple[int, int]):
-        self.finished, self.lanes = finished, lanes
+    def __init__(self, finished: Sequence[Finished], frame: Frame):
+        self.finished, self.frame, self.lanes = finished, frame, frame.lanes
+        self.inputs = finished[0].inputs
         self.rows = max(part.rows for part in finished)
         called = [p.log.calls[: p.rows].reshape(-1, len(Calls._fields)).any(0) for p in finished]
         used = np.any(called, axis=0)
         self.kinds = [(i, kind) for i, kind in enumerate(Calls._fields) if used[i]]
 
-    def curves(self, reference: float | None) -> _Curves:
+    @property
+    def reference(self) -> float | None:
+        """What is subtracted from f in the merit; None where that is the gradient norm."""
+        return None if self.frame.merit == "gradient norm" else float(self.inputs.reference)
+
+    def curves(self) -> Curves:
         """What was logged of every lane, with the merit and the cost that follow."""
         value, norm = self.logged(lambda log: log.value), self.logged(lambda log: log.gradient_norm)
-        merit = norm if reference is None else value - reference
+        merit = norm if self.reference is None else value - self.reference
         calls = {kind: self.logged_calls(i) for i, kind in self.kinds}
-        prices = self.finished[0].inputs.prices
+        prices = self.frame.prices
         cost = sum((calls[kind] * prices[i] for i, kind in self.kinds), np.zeros_like(value))
-        return _Curves(value, norm, merit, cost, calls)
+        told = {
+            name: self.logged(lambda log, i=i: log.diagnostics[:, i])
+            for i, name in enumerate(self.frame.diagnostics)
+        }
+        return Curves(value, norm, merit, cost, calls, told)
 
     def logged(self, of: Callable[[Log], np.ndarray]) -> np.ndarray:
         """[S, H, T] from what each block logged as [C, *lanes]; NaN where it stopped early."""
@@ -241,7 +188,14 @@ class _Book:
     def points(self, recorded: Sequence[int]) -> Any:
         """Pytree of [R, T, ...]: points of the recorded lanes; NaN where a block stopped early."""
         leaves, structure = jax.tree.flatten(self.finished[0].log.params)
-        out = [np.full((len(recorded), self.rows, *leaf.shape[2:]), np.nan) for leaf in leaves]
+        out = [
+            np.full(
+                (len(recorded), self.rows, *leaf.shape[2:]),
+                np.nan,
+                np.result_type(leaf.dtype, float),
+            )
+            for leaf in leaves
+        ]
         for part in self.finished:
             own = recorded_in(recorded, self.lanes, part.block)
             for target, leaf in zip(out, jax.tree.leaves(part.log.params), strict=True):
@@ -249,33 +203,9 @@ class _Book:
                     target[position, : part.rows] = leaf[: part.rows, slot]
         return jax.tree.unflatten(structure, out)
 
-
-def _last(curves: _Curves, book: _Book, inputs: Inputs) -> np.ndarray:
-    """[S, H] index of the log point at which each lane ends."""
-    ended = curves.merit > book.per_lane(lambda part: part.inputs.diverged_level)[..., None]
-    ended |= curves.merit <= book.per_lane(lambda part: part.inputs.stop_level)[..., None]
-    ended |= ~np.isfinite(curves.value)
-    first = np.where(ended.any(-1), ended.argmax(-1), book.rows)
-    affordable = (curves.cost <= inputs.budget * ROUNDING).sum(-1)
-    return np.maximum(np.minimum(affordable - 1, first), 0)
-
-
-def _hits(book: _Book, frame: Frame, last_step: np.ndarray, curvature: np.ndarray | None) -> _Hits:
-    """The hits that count: before each lane's end, above the noise, and at no saddle."""
-    inputs, num = book.finished[0].inputs, len(frame.targets)
-    steps = book.per_target(lambda part: part.hits.steps)[..., :num]
-    calls = book.per_target(_hit_calls)[..., :num, :]
-    levels = book.per_target(lambda part: part.inputs.levels)[..., :num]
-    missed = (steps < 0) | (steps > last_step[..., None])
-    missed |= calls @ inputs.prices > inputs.budget * ROUNDING
-    floor = 10 * frame.noise_floor if frame.merit == "suboptimality" else -np.inf
-    if curvature is not None:
-        tolerance = np.where(missed, np.inf, levels).min(-1)
-        missed |= ~(curvature >= -tolerance)[..., None]
-    reached = (~missed | (levels < floor)).all(-1)
-    missed |= levels < floor
-    steps[missed], calls[missed] = np.nan, np.nan
-    return _Hits(steps, calls, reached)
+    def hit_calls(self) -> np.ndarray:
+        """[S, H, K, 6] calls at each hit."""
+        return self.per_target(_hit_calls)
 
 
 def _hit_calls(part: Finished) -> np.ndarray:
@@ -287,25 +217,3 @@ def _hit_calls(part: Finished) -> np.ndarray:
     if not len(events):
         return np.zeros((*hits.steps.shape, hits.calls.shape[-1]), hits.calls.dtype)
     return hits.calls[np.searchsorted(events, hits.steps).clip(0, len(events) - 1)]
-
-
-def _status(curves: _Curves, book: _Book, last: np.ndarray, reached: np.ndarray) -> np.ndarray:
-    """[S, H] how each lane ended."""
-
-    def at_last(array: np.ndarray) -> np.ndarray:
-        return np.take_along_axis(array, last[..., None], -1)[..., 0]
-
-    spent = at_last(curves.cost)[..., None]
-    finite = np.where(np.isfinite(curves.merit), curves.merit, np.inf)
-    half = np.where(curves.cost <= spent / 2, finite, np.inf).min(-1)
-    best = np.where(curves.cost <= spent, finite, np.inf).min(-1)
-    known = np.isfinite(half)
-    gained = np.where(known, half, np.inf) - np.where(known, best, 0)
-    merit = at_last(curves.merit)
-    ends = {
-        Status.REACHED: reached | (merit <= book.per_lane(lambda part: part.inputs.stop_level)),
-        Status.NON_FINITE: ~np.isfinite(at_last(curves.value)),
-        Status.DIVERGED: merit > book.per_lane(lambda part: part.inputs.diverged_level),
-        Status.STALLED: gained <= STALLED_GAIN * np.abs(half),
-    }
-    return np.select(list(ends.values()), [str(end) for end in ends], str(Status.BUDGET))

@@ -56,7 +56,7 @@ class Hits(NamedTuple):
     some lane met a target. There are at most E = lanes x K of them.
     """
 
-    next_level: Leaf  # [*lanes] the hardest merit not yet met
+    next_level: Leaf  # [*lanes] the easiest level not yet met; NaN once all are
     steps: Leaf  # [K, *lanes], -1 where not met
     calls: Leaf  # [K, *lanes, 6], or [E, 6] where shared
     events: Leaf  # [E] step of each event, or [0] where calls vary
@@ -110,7 +110,8 @@ def advance(form: Form, inputs: Inputs, carry: Carry, stop_step: jax.Array) -> C
     carry = carry._replace(moving=moving._replace(slots=slots))
 
     def unfinished(carry: Carry) -> jax.Array:
-        return (carry.edge < inputs.num_edges) & (carry.moving.step < stop_step) & ~carry.done
+        ahead = carry.fresh | (carry.moving.step < stop_step)
+        return (carry.edge < inputs.num_edges) & ahead & ~carry.done
 
     def to_edge(carry: Carry) -> Carry:
         edge_step = inputs.grid[carry.edge]
@@ -197,9 +198,9 @@ def _merit(form: Form, inputs: Inputs, value: jax.Array, norm: jax.Array) -> jax
 def _note(form: Form, inputs: Inputs, moving: Moving, hits: Hits, measures: Any = None) -> Hits:
     """The hits after one evaluation."""
     merit = _merit(form, inputs, *(measures or _measures_of(form, moving)))
-    any_met = jnp.any(merit <= hits.next_level)
     met = (merit[None] <= inputs.levels) & (hits.steps < 0)
     harder = jnp.where(inputs.levels < merit[None], inputs.levels, -jnp.inf).max(0)
+    harder = jnp.where(harder > -jnp.inf, harder, jnp.nan)  # -inf would be met, where f is -inf
     noted = hits._replace(
         next_level=jnp.where(merit <= hits.next_level, harder, hits.next_level),
         steps=jnp.where(met, moving.step, hits.steps),
@@ -210,7 +211,7 @@ def _note(form: Form, inputs: Inputs, moving: Moving, hits: Hits, measures: Any 
     return noted._replace(
         calls=_set_row(hits.calls, moving.calls, hits.num_events),
         events=_set_row(hits.events, moving.step, hits.num_events),
-        num_events=hits.num_events + any_met,
+        num_events=hits.num_events + jnp.any(met),
     )
 
 

@@ -55,9 +55,29 @@ class Member:
     @property
     def slots(self) -> list[Slot]:
         """The slot of each state leaf."""
-        leaves = jax.tree.leaves(self.state)
+        leaves = jax.tree.leaves(jax.eval_shape(as_numbers, self.state))
         overs = jax.tree.leaves(self.state_over, is_leaf=lambda o: isinstance(o, Over))
         return [Slot(s.shape, s.dtype, o) for s, o in zip(leaves, overs, strict=True)]
+
+
+def as_numbers(state: Any) -> Any:
+    """A state with random keys as the integers they hold."""
+    return jax.tree.map(lambda x: jax.random.key_data(x) if _is_key(x) else x, state)
+
+
+def with_keys(state: Any, like: Any) -> Any:
+    """A state of numbers with random keys where `like` has them."""
+
+    def restore(leaf: Any, aval: Any) -> Any:
+        if not _is_key(aval):
+            return leaf
+        return jax.random.wrap_key_data(leaf, impl=jax.random.key_impl(aval))
+
+    return jax.tree.map(restore, state, like)
+
+
+def _is_key(leaf: Any) -> bool:
+    return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
 
 
 def step_key(key_data: jax.Array, step: jax.Array) -> jax.Array:
@@ -92,7 +112,12 @@ def count(calls: Calls) -> jax.Array:
 
 
 def examine(
-    problem: Problem, method: Method, swept: frozenset[str], start: Evaluation, key_data: Any
+    problem: Problem,
+    method: Method,
+    swept: frozenset[str],
+    start: Evaluation,
+    *,
+    guess: Any = None,
 ) -> Member:
     """Trace one step of a method to see its state and what varies over lanes.
 
@@ -101,7 +126,7 @@ def examine(
         method: the method.
         swept: names of the hyperparameters that take one value per setting.
         start: one lane's evaluation (shapes and dtypes).
-        key_data: one seed's key data (shape and dtype).
+        guess: which leaves of (state, calls) vary, as seen on another problem; only saves time.
 
     Raises:
         OptbenchError: the method's state changes its structure, shapes or dtypes in a step.
@@ -123,9 +148,11 @@ def examine(
         return method.build(values).step(start, state, oracle)
 
     axes = Tick(over, SEEDS, SHARED, SHARED)
+    key_data = jax.ShapeDtypeStruct((2,), jnp.uint32)
     tick = Tick(values, key_data, jax.ShapeDtypeStruct((), jnp.int32), problem)
     calls = jax.ShapeDtypeStruct((len(Calls._fields),), jnp.int32)
-    state_over, calls_over = varying(lane, (state, calls), (LANES, axes), start, tick)
+    carry = (state, calls)
+    state_over, calls_over = varying(lane, carry, (LANES, axes), start, tick, guess=guess)
     told = jax.eval_shape(lambda v, s: reported(method, v, s), values, state)
     return Member(
         method=method,
@@ -154,10 +181,11 @@ def require_values(method: Method, swept: frozenset[str]) -> None:
     """Refuse a method whose required hyperparameter is neither given nor swept.
 
     Raises:
-        OptbenchError: naming it.
+        OptbenchError: naming it, or a swept name that the method does not have.
     """
+    over = _locate(method, swept)
     for hyper in method.hyperparameters():
-        if hyper.value is None and hyper.name not in swept:
+        if hyper.value is None and over[hyper.depth, hyper.name] == SHARED:
             raise OptbenchError(
                 f"optimizer {method.label!r} needs a {hyper.name}",
                 f"write {method.name}[{hyper.name}=0.1]",

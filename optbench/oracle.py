@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 from optbench.errors import NotApplicable
 from optbench.problem import Params, Problem
@@ -64,13 +65,13 @@ class Oracle:
         return self._loss(params)
 
     def value_and_grad(self, params: Params) -> Evaluation:
-        """f and its gradient at params."""
+        """f and its gradient at params, the direction of steepest ascent also where complex."""
         value, grad = jax.value_and_grad(self._loss)(params)
-        return Evaluation(params, value, grad)
+        return Evaluation(params, value, jax.tree.map(jnp.conj, grad))
 
     def hessian_product(self, params: Params) -> Callable[[Params], Params]:
         """v -> (hess f)(params) v, forward over reverse; no Hessian is formed."""
-        return jax.linearize(jax.grad(self._loss), params)[1]
+        return jax.linearize(lambda p: self.value_and_grad(p).grad, params)[1]
 
     def fisher_product(self, params: Params) -> Callable[[Params], Params]:
         """v -> J^T (hess output_loss) J v, with J the Jacobian of outputs at params.

@@ -14,7 +14,9 @@ from optbench.problem import Problem
 from optbench.trajectory import TARGETS, Merit
 
 GRID_BLOCK = 128  # log points come in multiples of this
+ROUNDING = 1 + 1e-12  # a cost is a sum of products
 DENSE_STEPS = 64  # logged one by one, later ones log-spaced
+MOST_STEPS = 2**31 - 2  # steps are counted in 32 bits
 ESCAPE = (-1.0,)  # the one target at a saddle: as far below it as the start was above
 
 
@@ -44,17 +46,18 @@ class Plan:
         """Refuse what cannot be run.
 
         Raises:
-            OptbenchError: a budget, number of steps, target or precision out of range.
+            OptbenchError: a budget, number of steps, price, target or precision out of range.
         """
         for name in ("budget", "num_steps"):
             value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise OptbenchError(f"{name} is {value}", f"give a positive {name}")
+            if value is not None and not 0 < value < math.inf:
+                raise OptbenchError(f"{name} is {value}", f"give a positive {name}, or None")
+        if not self.prices.value_and_gradients > 0 or min(self.prices) < 0:
+            raise OptbenchError("prices are negative, or gradients free", "give positive prices")
         if self.budget is None and self.num_steps is None and self.log_steps is None:
             raise OptbenchError("a run needs an end", "give a budget or num_steps")
-        if any(not 0 < t < 1 for t in self.targets) or list(self.targets) != sorted(
-            set(self.targets), reverse=True
-        ):
+        descending = list(self.targets) == sorted(set(self.targets), reverse=True)
+        if not self.targets or not descending or any(not 0 < t < 1 for t in self.targets):
             raise OptbenchError(
                 f"targets are {list(self.targets)}", "give descending fractions below 1"
             )
@@ -73,13 +76,28 @@ class Plan:
 
         Args:
             fraction: price of one evaluation the problem offers, in gradient-equivalents.
+
+        Raises:
+            OptbenchError: more steps than can be counted.
         """
         if self.log_steps is not None:
             return np.asarray(self.log_steps, np.int32)
         price = self.prices.value_and_gradients * fraction
         limit = math.inf if self.num_steps is None else self.num_steps
-        affordable = math.inf if self.budget is None else int(self.budget / price) - 1
-        return log_grid(int(max(1, min(limit, affordable))))
+        affordable = math.inf if self.budget is None else self.budget / price * ROUNDING - 1
+        num_steps = int(max(1, min(limit, affordable)))
+        if num_steps > MOST_STEPS:
+            raise OptbenchError(f"a run of {num_steps} steps", f"give at most {MOST_STEPS} steps")
+        return log_grid(num_steps)
+
+    def prices_on(self, problem: Problem) -> np.ndarray:
+        """[6] price of each kind of call on a problem, where a sample costs its fraction."""
+        return np.asarray(self.prices) * problem.sample_fraction
+
+    @property
+    def limit(self) -> float:
+        """The budget; infinite where there is none."""
+        return math.inf if self.budget is None else self.budget
 
 
 def log_grid(num_steps: int) -> np.ndarray:

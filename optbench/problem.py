@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -74,6 +75,7 @@ class Problem:
         sample_fraction: cost of a sampled gradient over that of a full one (B / N).
         monitors: (name, function of (params, *data)) pairs, evaluated at log points off the clock.
         region: ((low, high), ...) per coordinate, the box a contour plot shows.
+        coordinates: what a plot calls the coordinates; None for x_1, x_2.
         name: its name in the catalog, with arguments in brackets.
         source: paper or book, with page or theorem.
     """
@@ -94,6 +96,7 @@ class Problem:
     sample_fraction: float = 1.0
     monitors: tuple[tuple[str, Callable[..., Any]], ...] = ()
     region: tuple[tuple[float, float], ...] | None = None
+    coordinates: tuple[str, ...] | None = None
     name: str = ""
     source: str = ""
 
@@ -205,23 +208,37 @@ def standard_normal(shape: tuple[int, ...], scale: float = 1.0) -> StartNormal:
     return StartNormal(shape, scale)
 
 
-def find_problem(label: str, problems: Catalog) -> Problem:
-    """The problem that a label names.
+def problem_builder(label: str, problems: Catalog) -> Callable[[], Problem]:
+    """What builds the problem of a label.
 
     Args:
         label: `rosenbrock[dim=10]` or `file.py:function`.
         problems: the catalog to look in.
 
     Raises:
-        OptbenchError: an unknown name or argument, a label that cannot be read, or a function that
-            refuses its arguments or returns no problem.
+        OptbenchError: an unknown name or argument, or a label that cannot be read.
     """
     parsed = catalog.parse_label(label)
     if parsed.inner is not None:
         raise OptbenchError(f"problem {parsed.name!r} wraps no other", catalog.GRAMMAR)
     factory = catalog.lookup(parsed.name, problems, "problem", "Problem")
+    catalog.check_arguments(factory, parsed.arguments, "problem", parsed.name)
+    return functools.partial(factory, **dict(parsed.arguments))
+
+
+def find_problem(label: str, problems: Catalog) -> Problem:
+    """The problem that a label names.
+
+    Args:
+        label: as `problem_builder` takes it.
+        problems: the catalog to look in.
+
+    Raises:
+        OptbenchError: there is none, or its function refuses its arguments or returns no problem.
+    """
+    build = problem_builder(label, problems)
     try:
-        problem = catalog.call_entry(factory, parsed.arguments, "problem", parsed.name)
+        problem = build()
     except (TypeError, ValueError) as error:
         raise OptbenchError(
             f"problem {label!r} cannot be built: {error}", "look at its arguments"
@@ -231,4 +248,4 @@ def find_problem(label: str, problems: Catalog) -> Problem:
             f"problem {label!r} is a {type(problem).__name__}",
             "the function returns an optbench.Problem",
         )
-    return dataclasses.replace(problem, name=str(parsed))
+    return dataclasses.replace(problem, name=label)

@@ -23,12 +23,8 @@ from optbench.problem import Problem
 TARGET_BLOCK = 5  # targets come in multiples of this
 BLOCK_BYTES = 6 << 20  # lanes run in blocks whose points, times STATE_COPIES, stay below this
 STATE_COPIES = 6  # arrays of the size of the parameters that a typical step touches
-COMPILE_OPTIONS: dict[str, dict[str, Any]] = {
-    # A switch over many methods compiles faster so, and runs as fast.
-    "group": {"xla_cpu_use_fusion_emitters": False},
-    # A step with an inner search compiles 2.4 times faster so, and runs up to 1.8 times slower.
-    "search": {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 1},
-}
+# A step with an inner search compiles 2.4 times faster so, and runs up to 1.8 times slower.
+SEARCH_OPTIONS = {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 1}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -147,7 +143,7 @@ def _build(
         form = Form(group, shape.lanes, shape.by_gradient, not (problem.stochastic or elsewhere))
         inputs, carry = _avals(form, shape, abstract(problem), seen)
         stop = jax.ShapeDtypeStruct((), np.int32)
-        options = _options(group)
+        options = SEARCH_OPTIONS if any(m.asks for m in group.members) else None
         advance_jit = jax.jit(functools.partial(advance, form), donate_argnums=1)
         advancing = _compiled(advance_jit.lower(inputs, carry, stop), options)
         evaluating = _evaluator(problem, shape, start)
@@ -156,6 +152,7 @@ def _build(
 
 
 _MEMBERS: dict[Any, Member] = {}
+_OVERS: dict[Any, Any] = {}  # what varies in a method's state, as last seen
 
 
 def trace_group(
@@ -181,7 +178,6 @@ def trace_group(
         NotApplicable: a method needs structure that the problem lacks.
     """
     with precision(dtype):
-        key_data = jax.ShapeDtypeStruct((2,), np.uint32)
         seen = Evaluation(start, jax.ShapeDtypeStruct((), np.dtype(dtype)), start)
         shapes = abstract(problem)
         members = []
@@ -190,8 +186,11 @@ def trace_group(
             here = (*anywhere, _outline(shapes))
             member = _MEMBERS.get(anywhere) or _MEMBERS.get(here)
             if member is None:
-                member = examine(shapes, method, swept, seen, key_data)
+                guess = _OVERS.get((method.structure, swept, jax.tree.structure(start)))
+                member = examine(shapes, method, swept, seen, guess=guess)
                 _MEMBERS[here if member.asks else anywhere] = member
+                overs = member.state_over, member.calls_over
+                _OVERS[method.structure, swept, jax.tree.structure(start)] = overs
             members.append(dataclasses.replace(member, method=method))
     return make_group(members), seen
 
@@ -200,13 +199,6 @@ def _outline(tree: Any) -> tuple[Any, ...]:
     """Structure, shapes and dtypes of a tree, hashable."""
     leaves, structure = jax.tree.flatten(tree)
     return structure, tuple((np.shape(leaf), str(leaf.dtype)) for leaf in leaves)
-
-
-def _options(group: Group) -> dict[str, Any] | None:
-    """What to ask of XLA: to compile fast where that costs more than it saves in running."""
-    if len(group.members) > 1:
-        return COMPILE_OPTIONS["group"]
-    return COMPILE_OPTIONS["search"] if any(m.asks for m in group.members) else None
 
 
 def _compiled(lowered: Any, options: dict[str, Any] | None) -> Callable[..., Any]:

@@ -49,6 +49,7 @@ class ProblemRecord:
         source: paper or book, with page or theorem.
         merit: what targets are fractions of, as in `Trajectory`.
         region: (low, high) per coordinate, the box a contour plot shows.
+        coordinates: what a plot calls the coordinates; None for x_1, x_2.
         surface: f over the region, in two dimensions.
         failure: why it could not be built, in one line; then it has no finished cell.
     """
@@ -67,6 +68,7 @@ class ProblemRecord:
     source: str = ""
     merit: str = ""
     region: tuple[tuple[float, float], ...] | None = None
+    coordinates: tuple[str, ...] | None = None
     surface: Surface | None = None
     failure: str | None = None
 

@@ -58,7 +58,7 @@ class Results:
         folder = Path(folder)
         with _damage_said(folder), database.reading(folder) as connection:
             database.check_whole(connection, folder)
-            return read_results(connection, folder, functools.partial(_load, folder))
+            return read_results(connection, folder)
 
     def trajectory(self, problem: str, optimizer: str) -> Trajectory | None:
         """What an optimizer did on a problem over all lanes; None where it has not finished.
@@ -89,16 +89,15 @@ class Results:
         return self.summary().text()
 
 
-def read_results(
-    connection: sqlite3.Connection, folder: Path | None, load: Callable[[str], bytes | None]
-) -> Results:
-    """The results in an open database.
+def read_results(connection: sqlite3.Connection, folder: Path | None) -> Results:
+    """The results in an open database, which may then be closed.
 
     Args:
         connection: to the database.
         folder: it lies in; None in memory.
-        load: key of a cell -> its trajectory, packed.
     """
+    packed = {} if folder else dict(connection.execute("SELECT key, trajectory FROM cells"))
+    load = functools.partial(_load, folder) if folder else packed.get
     connection.row_factory = sqlite3.Row
     now = connection.execute("SELECT * FROM study JOIN environments ON id = environment").fetchone()
     if now is None:
@@ -136,12 +135,6 @@ def _load(folder: Path, key: str) -> bytes | None:
     with database.reading(folder) as connection:
         row = connection.execute("SELECT trajectory FROM cells WHERE key = ?", [key]).fetchone()
     return None if row is None else row[0]
-
-
-def read_memory(connection: sqlite3.Connection) -> Results:
-    """The results in a database in memory, which may then be closed."""
-    packed = dict(connection.execute("SELECT key, trajectory FROM cells"))
-    return read_results(connection, None, packed.get)
 
 
 @contextlib.contextmanager

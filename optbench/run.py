@@ -9,9 +9,11 @@ from typing import Any
 import jax
 import numpy as np
 
+from optbench.assembly import assemble
 from optbench.curvature import smallest_eigenvalues
+from optbench.errors import OptbenchError
 from optbench.job import Job, begin, prepare
-from optbench.logbook import Block, Finished, Frame, assemble
+from optbench.logbook import Block, Finished, Frame
 from optbench.loop import Carry, Inputs
 from optbench.optimizer import Method, make_method
 from optbench.plan import Lanes, Plan, change_plan, merit_of
@@ -58,6 +60,8 @@ def execute(job: Job, member: int = 0, progress: Progress | None = None) -> Traj
         exact=job.program.form.exact,
         targets=job.plan.targets_on(job.problem),
         noise_floor=job.plan.noise_floor,
+        prices=job.plan.prices_on(job.problem),
+        budget=job.plan.limit,
         diagnostics=monitors + job.program.group.members[member].diagnostics,
     )
     return assemble(
@@ -92,9 +96,9 @@ def _curvature(job: Job, finished: list[Finished]) -> np.ndarray:
         met = part.unfold((part.hits.steps >= 0).any(0))
         ends = jax.tree.map(lambda leaf, part=part, met=met: part.unfold(leaf)[met], part.ends)
         if met.any():
-            smallest[part.block.seeds, part.block.settings][met] = smallest_eigenvalues(
-                job.cast, ends
-            )
+            with precision(job.plan.dtype):
+                found = smallest_eigenvalues(job.cast, ends)
+            smallest[part.block.seeds, part.block.settings][met] = found
     return smallest
 
 
@@ -133,12 +137,16 @@ def run(
     method = optimizer if isinstance(optimizer, Method) else make_method(optimizer)
     plan = change_plan(plan or Plan(), changes)
     validate_problem(problem)
-    seed = key if isinstance(key, int) else _seed(key)
+    seed = _seed(key)
     lanes = Lanes(seeds=(seed,), recorded=(0,) if record else ())
     return execute(prepare(problem, [method], lanes, plan)).lane(0, 0)
 
 
 def _seed(key: Any) -> int:
-    """A JAX key as a seed: its two words as one number."""
+    """A seed as an integer; of a JAX key, its two words as one number."""
+    if isinstance(key, (int, np.integer)):
+        if key < 0:
+            raise OptbenchError(f"seed {key} is negative", "give 0 or a positive integer")
+        return int(key)
     high, low = np.asarray(jax.random.key_data(key)).ravel().tolist()[:2]
     return high << 32 | low

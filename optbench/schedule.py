@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,6 +18,8 @@ from optbench.records import Cell
 from optbench.run import execute
 from optbench.store import Store
 from optbench.trajectory import Trajectory
+
+AHEAD = 8  # batches to compile ahead, each of which holds a copy of its problem's data
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -90,7 +93,7 @@ def _compile_ahead(
 ) -> Iterator[tuple[Batch, Job | Exception, float]]:
     """Each batch with its job, or why there is none, and the seconds that took.
 
-    While one batch runs, a second thread compiles the next.
+    While one batch runs, a second thread compiles the next ones.
     """
     waiting = collections.deque(batches)
     begun: dict[Batch, Future[tuple[Job | Exception, float]]] = {}
@@ -105,8 +108,9 @@ def _compile_ahead(
                 store.add_groups(batch.problem, [part.pending for part in parts])
                 waiting.extendleft(reversed(parts))
                 continue
-            if waiting and waiting[0] not in begun:
-                begun[waiting[0]] = pool.submit(_compiled, waiting[0])
+            for later in itertools.islice(waiting, AHEAD):
+                if later not in begun:
+                    begun[later] = pool.submit(_compiled, later)
             yield batch, job, seconds
     finally:
         pool.shutdown(wait=False, cancel_futures=True)

@@ -23,7 +23,7 @@ CREATE TABLE problems (
     position INTEGER PRIMARY KEY, label TEXT NOT NULL UNIQUE, dim INTEGER, minimum REAL,
     minimum_kind TEXT, saddle REAL, stochastic INTEGER NOT NULL, convex INTEGER, smoothness REAL,
     strong_convexity REAL, noise_floor REAL, source TEXT NOT NULL, merit TEXT NOT NULL,
-    region TEXT, failure TEXT, arrays BLOB NOT NULL
+    region TEXT, coordinates TEXT, failure TEXT, arrays BLOB NOT NULL
 );
 CREATE TABLE groups (id INTEGER PRIMARY KEY, problem TEXT NOT NULL, members TEXT NOT NULL);
 CREATE TABLE shown (
@@ -150,25 +150,27 @@ def _insert(connection: sqlite3.Connection, table: str, row: Mapping[str, Any]) 
 
 
 def _problem_row(record: ProblemRecord) -> dict[str, Any]:
-    """A problem as a row: its arrays packed, its region as JSON."""
+    """A problem as a row: its arrays packed, its region and coordinates as JSON."""
     row = {f.name: getattr(record, f.name) for f in dataclasses.fields(record)}
     minimizer, surface = row.pop("minimizer"), row.pop("surface")
     arrays = {} if minimizer is None else {"minimizer": minimizer}
     arrays |= {} if surface is None else vars(surface)
-    region = None if record.region is None else json.dumps(record.region)
-    return {**row, "region": region, "arrays": pack(arrays, {})}
+    listed = {name: row[name] and json.dumps(row[name]) for name in ("region", "coordinates")}
+    return {**row, **listed, "arrays": pack(arrays, {})}
 
 
 def read_problem(row: Mapping[str, Any]) -> ProblemRecord:
     """The record that a row of the table of problems holds."""
     values = {key: row[key] for key in row if key not in ("position", "arrays")}
     arrays, _ = unpack(row["arrays"])
-    region = None if row["region"] is None else tuple(map(tuple, json.loads(row["region"])))
+    region = row["region"] and tuple(map(tuple, json.loads(row["region"])))
+    coordinates = row["coordinates"] and tuple(json.loads(row["coordinates"]))
     convex = None if row["convex"] is None else bool(row["convex"])
     surface = Surface(arrays["x"], arrays["y"], arrays["values"]) if "x" in arrays else None
     noise_floor = float("nan") if row["noise_floor"] is None else row["noise_floor"]
-    changed = {"region": region, "convex": convex, "stochastic": bool(row["stochastic"])}
-    changed |= {"minimizer": arrays.get("minimizer"), "surface": surface}
+    changed = {"region": region, "coordinates": coordinates, "convex": convex}
+    changed |= {"stochastic": bool(row["stochastic"]), "surface": surface}
+    changed |= {"minimizer": arrays.get("minimizer")}
     return ProblemRecord(**{**values, **changed, "noise_floor": noise_floor})
 
 

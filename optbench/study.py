@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -20,10 +19,10 @@ from optbench.errors import OptbenchError
 from optbench.fingerprint import digest, digest_environment
 from optbench.instance import Instance, make_instance
 from optbench.optimizer import Method, find_method
-from optbench.problem import Problem
-from optbench.program import COMPILE_OPTIONS
+from optbench.problem import Problem, problem_builder
+from optbench.program import SEARCH_OPTIONS
 from optbench.records import Cell, ProblemRecord
-from optbench.results import Results, read_memory, study_name
+from optbench.results import Results, read_results, study_name
 from optbench.schedule import CellFinished as CellFinished
 from optbench.schedule import Compiling as Compiling
 from optbench.schedule import Event as Event
@@ -81,42 +80,19 @@ def run_study(
     optimizers = catalog.collect(OPTIMIZERS, "Optimizer")
     study = dataclasses.replace(
         study,
-        problems=tuple(map(_canonical, study.problems)),
-        optimizers=tuple(map(_canonical, study.optimizers)),
+        problems=tuple(str(catalog.parse_label(label)) for label in study.problems),
+        optimizers=tuple(str(catalog.parse_label(label)) for label in study.optimizers),
     )
 
     def find(label: str) -> Method:
         return find_method(label, optimizers)
 
     parts = Parts(
-        problems={label: _builder(label, problems) for label in study.problems},
+        problems={label: problem_builder(label, problems) for label in study.problems},
         methods={label: find(label) for label in study.optimizers},
         find=find,
     )
     return run_parts(study, parts, folder, fresh=fresh, listener=listener)
-
-
-def _canonical(label: str) -> str:
-    """The label as the grammar writes it."""
-    file, colon, rest = label.rpartition(".py:")
-    return f"{file}{colon}{catalog.parse_label(rest)}"
-
-
-def _builder(label: str, problems: catalog.Catalog) -> Callable[[], Problem]:
-    """What builds the problem of this label.
-
-    Raises:
-        OptbenchError: an unknown problem or argument.
-    """
-    parsed = catalog.parse_label(label.rpartition(".py:")[2])
-    if parsed.inner is not None:
-        raise OptbenchError(f"problem {parsed.name!r} wraps no other", catalog.GRAMMAR)
-    if ".py:" in label:
-        factory = catalog.load_file(label.partition("[")[0])
-    else:
-        factory = catalog.lookup(parsed.name, problems, "problem", "Problem")
-    catalog.check_arguments(factory, parsed.arguments, "problem", parsed.name)
-    return functools.partial(factory, **dict(parsed.arguments))
 
 
 def run_parts(
@@ -143,10 +119,10 @@ def run_parts(
             store.commit(cell, None)
             tell(CellFinished(cell=cell))
         compiling, running = work_off([b for b in batches if b.pending], store, tell)
-        results = read_memory(store.connection) if place is None else None
+        results = read_results(store.connection, place)
     seconds = time.perf_counter() - began
     tell(StudyFinished(seconds=seconds, compile_seconds=compiling, run_seconds=running))
-    return results or Results.open(place)
+    return results
 
 
 def _check_owner(folder: Path | None, study: Study) -> None:
@@ -180,7 +156,7 @@ def _lay_out(
     Returns:
         The batches, and the failed cells of the problems that could not be built.
     """
-    environment = describe_environment(study.precision, COMPILE_OPTIONS)
+    environment = describe_environment(study.precision, SEARCH_OPTIONS)
     hashed = digest_environment(environment)
     finished = {key for key, status in store.statuses().items() if status != "failed" and not fresh}
     records: list[ProblemRecord] = []

@@ -69,6 +69,7 @@ def gaussian_likelihood(num_samples: int = 100, seed: int = 0) -> Problem:
         outputs=_natural_parameters,
         output_loss=_exponential_family_loss,
         region=((-2.0, 4.0), (0.25, 10.0)),
+        coordinates=("mean", "variance"),
         name="gaussian_likelihood",
         source="Amari (1998), Neural Computation 10(2), pages 251-276",
     )

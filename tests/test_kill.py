@@ -161,6 +161,8 @@ def live_through(
         process = started(driver, folder, warm, defect)
         lines = lines_until_killed(process, moment, rng.uniform(0, moment[2]))
         told += [line for line in lines if line.startswith("CellFinished")]
+        if "StudyStarted" in lines:
+            assert len(Results.open(folder).cells) >= len(told)  # readable as it was left
     with started(driver, folder, cache, defect) as process:
         output, _ = process.communicate(timeout=120)
     assert process.returncode == 0

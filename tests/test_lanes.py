@@ -47,9 +47,8 @@ def test_what_varies_is_found():
         "positive": LANES,  # an integer that depends on the point
         "seed_only": LANES,
     }
-    alone = varying(
-        lambda carry: {"steps": carry["steps"] + 1}, {"steps": jax.ShapeDtypeStruct((), jnp.int32)}, ()
-    )  # fmt: skip
+    steps = {"steps": jax.ShapeDtypeStruct((), jnp.int32)}
+    alone = varying(lambda carry: {"steps": carry["steps"] + 1}, steps, ())
     assert alone == {"steps": SHARED}
 
 
@@ -99,9 +98,8 @@ def _half_square(x):
 def members(*methods):
     array = jax.ShapeDtypeStruct
     start = Evaluation(array((3,), "float32"), array((), "float32"), array((3,), "float32"))
-    key = array((2,), "uint32")
     swept = frozenset({"learning_rate"})
-    return [examine(a_problem(), method, swept, start, key) for method in methods]
+    return [examine(a_problem(), method, swept, start) for method in methods]
 
 
 def curious(learning_rate: float = 0.1) -> Optimizer:

@@ -96,7 +96,11 @@ SOURCES = [
     (adamw(), numpy_adam, {"decay": 1e-4}),
     (adamw(0.3, weight_decay=0.2), numpy_adam, {"rate": 0.3, "decay": 0.2}),
     (rmsprop(), numpy_rmsprop, {}),
-    (rmsprop(0.1, 0.7, 1e-2, 0.5), numpy_rmsprop, dict(rate=0.1, decay=0.7, eps=1e-2, first=0.5)),
+    (
+        rmsprop(0.1, 0.7, 1e-2, initial_scale=0.5),
+        numpy_rmsprop,
+        {"rate": 0.1, "decay": 0.7, "eps": 1e-2, "first": 0.5},
+    ),
     (rmsprop(0.1, eps_in_sqrt=False), numpy_rmsprop, {"rate": 0.1, "inside": False}),
     (rmsprop(1e-3, eps=1e-2, centered=True), numpy_rmsprop, {"eps": 1e-2, "centered": True}),
     (adagrad(), numpy_adagrad, {}),

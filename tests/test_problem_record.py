@@ -41,6 +41,7 @@ PASSPORT = {
     "constants": Constants(smoothness=2.0),
     "sample_fraction": 0.5,
     "region": ((0.0, 1.0),) * 3,
+    "coordinates": ("a", "b", "c"),
     "name": "renamed",
     "source": "a book",
 }

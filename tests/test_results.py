@@ -32,7 +32,7 @@ from optbench.records import (
     unpack,
     unpack_trajectory,
 )
-from optbench.results import Results, read_memory
+from optbench.results import Results, read_results
 from optbench.store import open_store
 from optbench.study import Study, run_study
 from optbench.trajectory import Status, Trajectory
@@ -184,7 +184,7 @@ def test_a_cell_comes_back_from_memory(fields):
     with open_store(None) as store:
         begin(store)
         store.commit(cell("walk"), trajectory)
-        results = read_memory(store.connection)
+        results = read_results(store.connection, None)
     assert results.cells == (cell("walk"),)
     assert same(results.trajectory("bowl", "walk"), trajectory)
     assert results.trajectory("bowl", "leap") is None

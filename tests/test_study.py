@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_results import contents, same
 
 import optbench.schedule
 from optbench import catalog, database, fingerprint
@@ -26,7 +27,6 @@ from optbench.problem import Problem, start_near
 from optbench.program import precision
 from optbench.results import Results
 from optbench.study import CellFinished, Compiling, StudyFinished, StudyStarted, run_study
-from test_results import contents, same
 
 SMALL = Study(
     name="small",

@@ -10,6 +10,7 @@ import click
 from optbench.cli.interrupts import interrupt_deferred
 from optbench.cli.listing import OPTIMIZERS
 from optbench.cli.manners import (
+    catalog_option,
     examples,
     json_option,
     note,
@@ -39,18 +40,14 @@ _EXAMPLES = examples(
 @click.argument("ids", nargs=-1, metavar="[ID]...")
 @click.option("--problem", metavar="LABEL", help="Compare on this problem, from three starts.")
 @click.option("--optimizer", metavar="LABEL", help="Run this instead of the theorem's method.")
-@click.option(
-    "--problems",
-    "catalog",
-    default="problems",
-    metavar="MODULE",
-    help="Somebody else's catalog of problems.",
-)
+@catalog_option
 @json_option
 def bounds(
     ids: tuple[str, ...], problem: str | None, optimizer: str | None, catalog: str, as_json: bool
 ) -> ExitCode:
-    """Compare convergence theorems with runs, step by step; exit with 1 where one is violated.
+    """Compare theorems with runs, step by step.
+
+    Exits with 1 where a bound is violated, or could not be compared.
 
     ratio: observed over bound, where the run comes nearest. tightness: how near worst cases come
     to a bound said to be attained. catches: the smallest error in the constant that would show.

@@ -10,7 +10,7 @@ import click
 
 from optbench.cli.interrupts import interrupt_deferred
 from optbench.cli.listing import OPTIMIZERS
-from optbench.cli.manners import examples, json_option, say_json, use_color
+from optbench.cli.manners import catalog_option, examples, json_option, say_json, use_color
 from optbench.errors import ExitCode, unknown_name
 
 if TYPE_CHECKING:
@@ -29,16 +29,12 @@ _EXAMPLES = examples(
 
 @click.command(epilog=_EXAMPLES)
 @click.argument("labels", nargs=-1, metavar="[NAME]...")
-@click.option(
-    "--problems",
-    "catalog",
-    default="problems",
-    metavar="MODULE",
-    help="Somebody else's catalog of problems.",
-)
+@catalog_option
 @json_option
 def check(labels: tuple[str, ...], catalog: str, as_json: bool) -> ExitCode:
-    """Hold problems and optimizers to the laws; exit with 1 where one fails.
+    """Hold entries to the laws.
+
+    Exits with 1 where one fails.
 
     NAME is a label of a catalog, or file.py:function. Without one, all entries are checked.
     """

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from optbench.cli.manners import examples, json_option, page_width, say_json
+from optbench.cli.manners import catalog_option, examples, json_option, page_width, say_json
 from optbench.errors import ExitCode
 from optbench.tables import UNKNOWN, align, number
 
@@ -59,16 +59,10 @@ _COLUMNS: dict[str, dict[str, Callable[[Record], str]]] = {
 
 @click.command("list", epilog=_EXAMPLES)
 @click.argument("kind", type=click.Choice(list(_COLUMNS)))
-@click.option(
-    "--problems",
-    "catalog",
-    default="problems",
-    metavar="MODULE",
-    help="Somebody else's catalog of problems.",
-)
+@catalog_option
 @json_option
 def list_catalog(kind: str, catalog: str, as_json: bool) -> ExitCode:
-    """Show all problems, optimizers, theorems or studies, grouped by family."""
+    """Show what there is, grouped by family."""
     records = {
         "problems": lambda: list_problems(catalog),
         "optimizers": list_optimizers,

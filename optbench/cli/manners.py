@@ -68,6 +68,25 @@ def page_width() -> int:
     return max(MIN_WIDTH, min(MAX_WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns))
 
 
+def catalog_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The option of every command that knows problems: where they come from."""
+    return click.option(
+        "--problems",
+        "catalog",
+        default="problems",
+        metavar="MODULE",
+        callback=_importable,
+        help="Somebody else's catalog of problems.",
+    )(command)
+
+
+def _importable(context: click.Context, option: click.Parameter, module: str) -> str:
+    """Let a module in the current folder be found, as `python -m` would."""
+    if module != option.default and os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
+    return module
+
+
 def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """The option of every command that reads: print JSON, not text."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)

@@ -49,6 +49,7 @@ class LiveProgress:
         )
         self._task = self._bar.add_task("", total=None)
         self._done = 0
+        self.computed = 0  # cells
 
     def __enter__(self) -> LiveProgress:
         self._bar.start()
@@ -77,6 +78,7 @@ class LiveProgress:
                 )
             case CellFinished():
                 self._done += 1
+                self.computed += 1
                 self._show(completed=self._done)
 
     def _show(self, **fields: object) -> None:

@@ -17,7 +17,7 @@ _folder = click.argument("results", type=click.Path(path_type=Path))
 @_folder
 @json_option
 def show(results: Path, as_json: bool) -> ExitCode:
-    """Print the table of a finished or interrupted study again."""
+    """Show the table of a study again."""
     from optbench.results import Results
 
     summary = Results.open(results).summary()
@@ -48,7 +48,7 @@ def show(results: Path, as_json: bool) -> ExitCode:
 )
 @json_option
 def plot(results: Path, kind: str, to: Path | None, as_json: bool) -> ExitCode:
-    """Draw the figures of a study, and print their paths."""
+    """Draw the figures of a study."""
     from optbench.database import said_plainly
     from optbench.figures import plot as draw
     from optbench.results import Results
@@ -75,7 +75,7 @@ def plot(results: Path, kind: str, to: Path | None, as_json: bool) -> ExitCode:
 )
 @json_option
 def export(results: Path, to: str, output: Path | None, as_json: bool) -> ExitCode:
-    """Write runs, hits and curves as tables, and print their paths."""
+    """Write runs, hits and curves as tables."""
     from optbench.report.export import write_tables
     from optbench.results import Results
 

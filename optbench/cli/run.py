@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from optbench.cli.interrupts import interrupt_deferred, interrupt_remembered
-from optbench.cli.manners import examples, note, page_width
+from optbench.cli.manners import catalog_option, examples, note, page_width
 from optbench.errors import ExitCode
 
 if TYPE_CHECKING:
+    from optbench.records import Cell
     from optbench.results import Results
     from optbench.schedule import Event
     from optbench.study import Study
@@ -37,13 +39,7 @@ _EXAMPLES = examples(
     help="Folder of the results; results/<study>/ if not given.",
 )
 @click.option("--fresh", is_flag=True, help="Run everything again, also what is finished.")
-@click.option(
-    "--problems",
-    "catalog",
-    default="problems",
-    metavar="MODULE",
-    help="Somebody else's catalog of problems.",
-)
+@catalog_option
 @click.option(
     "--problem",
     "problems",
@@ -63,7 +59,9 @@ _EXAMPLES = examples(
 def run(
     study: str | None, results: Path | None, fresh: bool, catalog: str, **changes: Any
 ) -> ExitCode:
-    """Run a study: a TOML file, or the name of a shipped one.
+    """Run a study.
+
+    STUDY is a TOML file or the name of a shipped one; `quick` if not given.
 
     Run again, it continues: finished cells are skipped, and an edited study computes only what
     changed. Prints the folder of the results; the table and the progress go to stderr.
@@ -88,7 +86,7 @@ def run(
                 show(event)
 
             done = run_study(plan, folder, problem_catalog=catalog, fresh=fresh, listener=listener)
-        return finish(done, folder)
+        return finish(done, folder, redraw=show.computed > 0)
     except KeyboardInterrupt:
         again = "the same command without --fresh" if fresh else "the same command"
         note("interrupted", f"finished cells are kept in {folder}; {again} continues")
@@ -102,7 +100,7 @@ def changed(study: Study, given: dict[str, Any], *, is_named: bool) -> Study:
     return dataclasses.replace(study, **given)
 
 
-def finish(done: Results, folder: Path) -> ExitCode:
+def finish(done: Results, folder: Path, *, redraw: bool) -> ExitCode:
     """Show the table, draw the figures, say which cells failed, and print the folder."""
     from optbench.database import said_plainly
     from optbench.figures import plot
@@ -112,11 +110,16 @@ def finish(done: Results, folder: Path) -> ExitCode:
     click.echo(summary.text(width=page_width()), err=True)
     page = write_page(done, summary, folder)
     figures = folder / "figures"
-    with said_plainly(figures):
-        plot(done, figures)
+    if redraw or not figures.exists():
+        with said_plainly(figures):
+            plot(done, figures, workers=min(os.cpu_count() or 1, len(done.problems), 4))
     click.echo(f"All pairs: {page}. Figures: {figures}.", err=True)
     click.echo(folder)
-    failed = [cell for cell in done.cells if cell.status == "failed"]
-    for cell in failed:
-        note("failed", f"{cell.optimizer} on {cell.problem}: {cell.message}", "red")
+    failed: dict[str, list[Cell]] = {}
+    for cell in done.cells:
+        if cell.status == "failed":
+            failed.setdefault(cell.message, []).append(cell)
+    for message, (first, *more) in failed.items():
+        others = f" and {len(more)} more" if more else ""
+        note("failed", f"{first.optimizer} on {first.problem}{others}: {message}", "red")
     return ExitCode.FAILED if failed else ExitCode.OK

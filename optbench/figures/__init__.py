@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+import multiprocessing
 import re
+import signal
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -21,7 +25,9 @@ Drawing = Callable[[ProblemRuns], Figure]
 RASTER_DPI = {"svg": 100, "png": 200}  # of the picture, or of the contours inside it
 
 
-def plot(results: Results, folder: str | Path, *, format: str = "svg") -> tuple[Path, ...]:
+def plot(
+    results: Results, folder: str | Path, *, format: str = "svg", workers: int = 1
+) -> tuple[Path, ...]:
     """Write all figures of a study; the same results give the same bytes.
 
     Per problem: `convergence` (merit against cost, with fitted rates), `sensitivity` (cost against
@@ -32,6 +38,8 @@ def plot(results: Results, folder: str | Path, *, format: str = "svg") -> tuple[
         results: of a study.
         folder: for the files; made if it is not there.
         format: svg or png.
+        workers: processes that draw, where the results lie in a folder. More than one needs a
+            main module that may be imported again.
 
     Returns:
         The files, in study order.
@@ -41,16 +49,43 @@ def plot(results: Results, folder: str | Path, *, format: str = "svg") -> tuple[
     """
     if format not in get_args(Format):
         raise OptbenchError(f"no figures in format {format!r}", "use svg or png")
-    folder, paths = Path(folder), []
+    folder = Path(folder)
     with said_plainly(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        for problem in results.problems:
-            runs = problem_runs(results, problem)
-            for kind, draw in drawings(runs):
-                path = folder / f"{_free_name(f'{kind}-{problem}', paths)}.{format}"
-                save(draw(runs), path)
-                paths.append(path)
-    return tuple(paths)
+        planned = _planned(results, folder, format)
+        if results.folder is None or workers == 1:
+            for problem, paths in planned.items():
+                _draw(results, problem, paths)
+        else:
+            spawn = multiprocessing.get_context("spawn")
+            ignore = (signal.SIGINT, signal.SIG_IGN)  # the parent is told, and ends its workers
+            with ProcessPoolExecutor(workers, spawn, signal.signal, ignore) as pool:
+                stored = itertools.repeat(results.folder)
+                list(pool.map(_draw_stored, stored, planned.keys(), planned.values()))
+    return tuple(path for paths in planned.values() for path in paths)
+
+
+def _planned(results: Results, folder: Path, format: str) -> dict[str, list[Path]]:
+    """Problem -> the files of its drawings, in order."""
+    planned: dict[str, list[Path]] = {}
+    taken: list[Path] = []
+    for problem in results.problems:
+        planned[problem] = []
+        for kind, _ in drawings(problem_runs(results, problem)):
+            path = folder / f"{_free_name(f'{kind}-{problem}', taken)}.{format}"
+            planned[problem].append(path)
+            taken.append(path)
+    return planned
+
+
+def _draw(results: Results, problem: str, paths: list[Path]) -> None:
+    runs = problem_runs(results, problem)
+    for path, (_, draw) in zip(paths, drawings(runs), strict=True):
+        save(draw(runs), path)
+
+
+def _draw_stored(stored: Path, problem: str, paths: list[Path]) -> None:
+    _draw(Results.open(stored), problem, paths)
 
 
 def drawings(runs: ProblemRuns) -> Iterator[tuple[str, Drawing]]:

@@ -137,7 +137,10 @@ def multiples(runs: ProblemRuns) -> Figure:
         _draw_points(panel, runs.problem, {name: path})
         below = place + COLUMNS < len(paths)
         panel.tick_params(labelbottom=not below)
-        panel.set(xlabel="" if below else "$x_1$", ylabel="" if place % COLUMNS else "$x_2$")
+        if below:
+            panel.set_xlabel("")
+        if place % COLUMNS:
+            panel.set_ylabel("")
         lines = [style.wrapped(name, columns), tuned.setting_text, tuned.outcome(START)]
         panel.set_title("\n".join(filter(None, lines)), fontsize=style.FONT_SIZE - 1, loc="left")
     figure.suptitle(style.wrapped(runs.problem.label, 60), fontweight="bold")
@@ -178,8 +181,10 @@ def _draw_points(panel: Axes, problem: ProblemRecord, paths: dict[str, np.ndarra
     if problem.minimizer is not None:
         panel.plot(*problem.minimizer, marker="*", ms=17, mfc="#F0E442", label="minimizer", **black)
     panel.set_box_aspect(_height_over_width(problem))
-    panel.set_xlabel("$x_1$")
-    panel.set_ylabel("$x_2$", rotation=0)
+    named = problem.coordinates
+    across, up = map(style.plain, named) if named else ("$x_1$", "$x_2$")
+    panel.set_xlabel(across)
+    panel.set_ylabel(up, rotation=0 if problem.coordinates is None else 90)
 
 
 def _notes(runs: ProblemRuns, paths: dict[str, np.ndarray]) -> tuple[str, str, str]:

@@ -35,6 +35,7 @@ def adamw(
     b1: Scalar = 0.9,
     b2: Scalar = 0.999,
     eps: Scalar = 1e-8,
+    *,
     eps_root: Scalar = 0.0,
     weight_decay: Scalar = 1e-4,
 ) -> Optimizer:
@@ -53,6 +54,7 @@ def rmsprop(
     learning_rate: Scalar = 1e-3,
     decay: Scalar = 0.9,
     eps: Scalar = 1e-8,
+    *,
     initial_scale: Scalar = 0.0,
     eps_in_sqrt: bool = True,
     centered: bool = False,
