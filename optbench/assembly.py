@@ -25,7 +25,8 @@ def assemble(
     """The trajectory of all lanes from the blocks they ran in.
 
     A lane ends at its last log point within the budget, or at the first one where it is
-    non-finite, diverged or at the stop level. Later entries and later hits are blank; so are hits
+    non-finite, diverged or at the stop level. Later entries are blank, and so are hits after such
+    a first one or beyond the budget (those between the last log point and the budget count), hits
     of targets below 10x the noise floor, and, where the merit is the gradient norm, those of a lane
     that ends where the smallest Hessian eigenvalue is below -tolerance, with the tolerance the
     smallest gradient norm it was asked for and met: a saddle is no minimizer.
@@ -39,9 +40,9 @@ def assemble(
     """
     book = Book(finished, frame)
     curves = book.curves()
-    last = _last(curves, book)
+    last, first = _ends(curves, book)
     steps = book.inputs.grid[: book.rows].astype(np.int64)
-    hits = _hits(book, steps[last], curvature)
+    hits = _hits(book, np.append(steps, np.inf)[first], curvature)
     status, initial_merit = _status(curves, book, last, hits.reached), curves.merit[..., 0].copy()
     curves.blank(np.arange(book.rows) > last[..., None])
     return Trajectory(
@@ -63,7 +64,7 @@ def assemble(
         seeds=frame.seeds,
         settings={name: np.asarray(values) for name, values in frame.settings.items()},
         recorded=np.asarray(frame.recorded, np.int64),
-        params=book.points(frame.recorded),
+        params=book.points(frame.recorded, last),
         diagnostics=curves.told,
         compile_seconds=compile_seconds,
         run_seconds=run_seconds,
@@ -76,29 +77,30 @@ class _Hits(NamedTuple):
     reached: np.ndarray  # [S, H] whether every target that counts was met
 
 
-def _last(curves: Curves, book: Book) -> np.ndarray:
-    """[S, H] index of the log point at which each lane ends."""
+def _ends(curves: Curves, book: Book) -> tuple[np.ndarray, np.ndarray]:
+    """[S, H] index of the log point at which each lane ends, and would end without a budget."""
     ended = curves.merit > book.per_lane(lambda part: part.inputs.diverged_level)[..., None]
     ended |= curves.merit <= book.per_lane(lambda part: part.inputs.stop_level)[..., None]
     ended |= ~np.isfinite(curves.value)
     first = np.where(ended.any(-1), ended.argmax(-1), book.rows)
     affordable = (curves.cost <= book.frame.budget * ROUNDING).sum(-1)
-    return np.maximum(np.minimum(affordable - 1, first), 0)
+    return np.maximum(np.minimum(affordable - 1, first), 0), first
 
 
-def _hits(book: Book, last_step: np.ndarray, curvature: np.ndarray | None) -> _Hits:
+def _hits(book: Book, end_step: np.ndarray, curvature: np.ndarray | None) -> _Hits:
     """The hits that count: before each lane's end, above the noise, and at no saddle."""
     frame, num = book.frame, len(book.frame.targets)
     steps = book.per_target(lambda part: part.hits.steps)[..., :num]
     calls = book.hit_calls()[..., :num, :]
     levels = book.per_target(lambda part: part.inputs.levels)[..., :num]
-    missed = (steps < 0) | (steps > last_step[..., None])
+    missed = (steps < 0) | (steps > end_step[..., None])
     missed |= calls @ frame.prices > frame.budget * ROUNDING
     floor = 10 * frame.noise_floor if frame.merit == "suboptimality" else -np.inf
     if curvature is not None:
         tolerance = np.where(missed, np.inf, levels).min(-1)
         missed |= ~(curvature >= -tolerance)[..., None]
-    reached = (~missed | (levels < floor)).all(-1)
+    counts = levels >= floor
+    reached = np.all(~missed | ~counts, axis=-1) & counts.any(-1)
     missed |= levels < floor
     steps[missed], calls[missed] = np.nan, np.nan
     return _Hits(steps, calls, reached)

@@ -75,12 +75,13 @@ def _lanczos(objective: Any, data: tuple[Any, ...], point: Params) -> float:
         return np.asarray(_product(objective, data, point, vector.astype(flat.dtype)))
 
     operator: Any = linalg.LinearOperator
+    find: Any = linalg.eigsh
     hessian = operator((flat.size, flat.size), matvec=product, dtype=flat.dtype)
     start = np.random.default_rng(0).standard_normal(flat.size)
     settings: dict[str, Any] = {"k": 1, "v0": start, "return_eigenvectors": False}
     try:
-        smallest = linalg.eigsh(hessian, which="SA", tol=1e-6, **settings)
-        largest = linalg.eigsh(hessian, which="LM", tol=1e-2, **settings)
+        smallest = find(hessian, which="SA", tol=1e-6, **settings)
+        largest = find(hessian, which="LM", tol=1e-2, **settings)
     except (linalg.ArpackError, ValueError):
         return float("nan")
     return _above_rounding(smallest[0], np.abs(largest[0]), flat.size)

@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from optbench.errors import OptbenchError
 from optbench.lanes import LANES, SEEDS, SHARED, Lanes, Over, lead, over_lanes
 from optbench.member import (
     Hyperparameters,
@@ -147,7 +148,17 @@ class Group:
 
 
 def make_group(members: Sequence[Member]) -> Group:
-    """One group of the given members, with the slots the greediest of them needs."""
+    """One group of the given members, with the slots the greediest of them needs.
+
+    Raises:
+        OptbenchError: one of several members needs more than the evaluation it is handed.
+    """
+    alone = [m for m in members if m.asks or m.evaluates or m.reports_elsewhere]
+    if alone and len(members) > 1:
+        raise OptbenchError(
+            f"optimizer {alone[0].method.label!r} cannot share a program with others",
+            "it asks the objective itself, or reports another point: prepare it alone",
+        )
     needed: collections.Counter[Slot] = collections.Counter()
     for member in members:
         needed |= collections.Counter(member.slots)

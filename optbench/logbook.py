@@ -40,7 +40,7 @@ class Finished:
         hits: when its lanes met each target.
         log: what was logged.
         rows: how many rows of the log are filled.
-        ends: pytree of [*lanes, ...], the last point of each lane.
+        ends: pytree of [*lanes, ...], the point at which each lane ended; () where none asks.
     """
 
     block: Block
@@ -185,8 +185,8 @@ class Book:
         """[S, H, K, ...] from what each block holds as [K, *lanes, ...]."""
         return self.per_lane(lambda part: np.moveaxis(of(part), 0, part.rank))
 
-    def points(self, recorded: Sequence[int]) -> Any:
-        """Pytree of [R, T, ...]: points of the recorded lanes; NaN where a block stopped early."""
+    def points(self, recorded: Sequence[int], last: np.ndarray) -> Any:
+        """Pytree of [R, T, ...]: points of the recorded lanes; NaN after the last row of each."""
         leaves, structure = jax.tree.flatten(self.finished[0].log.params)
         out = [
             np.full(
@@ -200,7 +200,8 @@ class Book:
             own = recorded_in(recorded, self.lanes, part.block)
             for target, leaf in zip(out, jax.tree.leaves(part.log.params), strict=True):
                 for slot, (position, _) in enumerate(own):
-                    target[position, : part.rows] = leaf[: part.rows, slot]
+                    rows = last.flat[recorded[position]] + 1
+                    target[position, :rows] = leaf[:rows, slot]
         return jax.tree.unflatten(structure, out)
 
     def hit_calls(self) -> np.ndarray:

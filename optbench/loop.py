@@ -80,7 +80,8 @@ class Carry(NamedTuple):
     log: Log
     edge: Leaf  # index of the next log point
     fresh: Leaf  # whether nothing has been stepped or logged yet
-    done: Leaf  # whether every lane is done
+    ended: Leaf  # [*lanes] whether a lane has ended, at the log point it was seen at
+    ends: Params  # [*lanes, ...] the reported point there, or so far; () where none asks for it
 
 
 class Form(NamedTuple):
@@ -111,7 +112,7 @@ def advance(form: Form, inputs: Inputs, carry: Carry, stop_step: jax.Array) -> C
 
     def unfinished(carry: Carry) -> jax.Array:
         ahead = carry.fresh | (carry.moving.step < stop_step)
-        return (carry.edge < inputs.num_edges) & ahead & ~carry.done
+        return (carry.edge < inputs.num_edges) & ahead & ~jnp.all(carry.ended)
 
     def to_edge(carry: Carry) -> Carry:
         edge_step = inputs.grid[carry.edge]
@@ -238,16 +239,31 @@ def _log(form: Form, inputs: Inputs, carry: Carry, at_edge: jax.Array) -> Carry:
     )
     row = Log(value, norm, moving.calls, recorded, _diagnostics(form, inputs, moving, points))
     log = jax.tree.map(lambda rows, new: _set_row(rows, new, carry.edge), carry.log, row)
-    merit = _merit(form, inputs, value, norm)
-    lane_done = (
-        (moving.calls @ inputs.prices >= inputs.budget)
-        | ~jnp.isfinite(value)
+    ended, ends = _ended(form, inputs, carry, (value, norm), points)
+    edge = carry.edge + at_edge.astype(carry.edge.dtype)
+    ended, ends = trees.where(at_edge, (ended, ends), (carry.ended, carry.ends))
+    return Carry(moving, hits, log, edge, jnp.zeros((), bool), ended, ends)
+
+
+def _ended(
+    form: Form, inputs: Inputs, carry: Carry, measures: tuple[jax.Array, jax.Array], points: Params
+) -> tuple[jax.Array, Params]:
+    """Which lanes have ended by this log point, and where; a lane that has does not move on."""
+    merit, cost = _merit(form, inputs, *measures), carry.moving.calls @ inputs.prices
+    rounding = 1 + 8 * jnp.finfo(cost.dtype).eps
+    live = ~carry.ended & (cost <= inputs.budget * rounding)
+    ended = (
+        carry.ended
+        | (cost >= inputs.budget)
+        | ~jnp.isfinite(measures[0])
         | (merit > inputs.diverged_level)
         | (merit <= inputs.stop_level)
     )
-    done = at_edge & jnp.all(lane_done)
-    edge = carry.edge + at_edge.astype(carry.edge.dtype)
-    return Carry(moving, hits, log, edge, jnp.zeros((), bool), done)
+
+    def keep(old: jax.Array, new: jax.Array) -> jax.Array:
+        return jnp.where(live.reshape(live.shape + (1,) * (new.ndim - live.ndim)), new, old)
+
+    return ended, jax.tree.map(keep, carry.ends, points) if form.by_gradient else ()
 
 
 def _reported_points(form: Form, inputs: Inputs, moving: Moving) -> Params:

@@ -71,13 +71,15 @@ def with_keys(state: Any, like: Any) -> Any:
     def restore(leaf: Any, aval: Any) -> Any:
         if not _is_key(aval):
             return leaf
-        return jax.random.wrap_key_data(leaf, impl=jax.random.key_impl(aval))
+        impls: list[Any] = []
+        jax.eval_shape(lambda key: impls.append(jax.random.key_impl(key)), aval)
+        return jax.random.wrap_key_data(leaf, impl=impls[0])
 
     return jax.tree.map(restore, state, like)
 
 
 def _is_key(leaf: Any) -> bool:
-    return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+    return jnp.issubdtype(jnp.result_type(leaf), jax.dtypes.prng_key)
 
 
 def step_key(key_data: jax.Array, step: jax.Array) -> jax.Array:
@@ -129,7 +131,7 @@ def examine(
         guess: which leaves of (state, calls) vary, as seen on another problem; only saves time.
 
     Raises:
-        OptbenchError: the method's state changes its structure, shapes or dtypes in a step.
+        OptbenchError: in a step, the state or point changes its structure, shapes or dtypes.
         NotApplicable: the method needs structure the problem lacks.
     """
     over = _locate(method, swept)
@@ -140,7 +142,8 @@ def examine(
     def lane(carry: Any, start: Evaluation, tick: Tick) -> Any:
         state, calls = carry
         step = take_step(method, start, state, tick)
-        _check_stable(method, state, step.state)
+        _check_stable(method, "state", state, step.state)
+        _check_stable(method, "point", start.params, step.params)
         taken.append(step)
         return step.state, calls + count(step.calls)
 
@@ -206,11 +209,13 @@ def _locate(method: Method, swept: frozenset[str]) -> dict[tuple[int, str], Over
     return over
 
 
-def _check_stable(method: Method, before: Any, after: Any) -> None:
-    told = jax.tree.structure(before), [(s.shape, s.dtype) for s in jax.tree.leaves(before)]
-    seen = jax.tree.structure(after), [(s.shape, s.dtype) for s in jax.tree.leaves(after)]
-    if told != seen:
+def _check_stable(method: Method, part: str, before: Any, after: Any) -> None:
+    def outline(tree: Any) -> tuple[Any, ...]:
+        leaves, structure = jax.tree.flatten(tree)
+        return structure, [(jnp.shape(leaf), jnp.result_type(leaf)) for leaf in leaves]
+
+    if outline(before) != outline(after):
         raise OptbenchError(
-            f"the state of optimizer {method.label!r} changes its structure, shapes or dtypes",
-            "return a state of the structure, shapes and dtypes that init made",
+            f"the {part} of optimizer {method.label!r} changes its structure, shapes or dtypes",
+            f"return a {part} of the structure, shapes and dtypes that the first one has",
         )

@@ -66,6 +66,10 @@ class Plan:
         steps = self.log_steps
         if steps is not None and (not steps or steps[0] != 0 or list(steps) != sorted(set(steps))):
             raise OptbenchError("log_steps do not ascend from 0", "start with 0 and ascend")
+        if steps is not None and self.num_steps is not None:
+            raise OptbenchError(
+                "log_steps and num_steps are both given", "the last of log_steps ends the run"
+            )
 
     def targets_on(self, problem: Problem) -> tuple[float, ...]:
         """The targets that apply to a problem: escape, at a saddle."""

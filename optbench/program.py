@@ -262,8 +262,9 @@ def _avals(form: Form, shape: Shape, problem: Any, seen: Evaluation) -> tuple[In
         diagnostics=aval.real(shape.grid, diagnostics, *lanes),
     )
     hits = _hit_avals(form, shape, aval)
-    flag = aval.of(np.dtype(bool))
-    return inputs, Carry(moving, hits, log, edge=aval.integer(), fresh=flag, done=flag)
+    flag, ended = aval.of(np.dtype(bool)), aval.of(np.dtype(bool), *lanes)
+    ends = aval.stacked(seen.params, *lanes) if form.by_gradient else ()
+    return inputs, Carry(moving, hits, log, aval.integer(), flag, ended, ends)
 
 
 def _hit_avals(form: Form, shape: Shape, aval: _Avals) -> Hits:

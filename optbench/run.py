@@ -48,9 +48,8 @@ def execute(job: Job, member: int = 0, progress: Progress | None = None) -> Traj
 
             inputs, carry = begin(job, member, block)
             carry = _drive(job.program, inputs, carry, tell)
-            ends = carry.moving.evaluation.params
             rows = int(carry.edge)
-            finished.append(Finished(block, inputs, carry.hits, carry.log, rows, ends))
+            finished.append(Finished(block, inputs, carry.hits, carry.log, rows, carry.ends))
     monitors = tuple(name for name, _ in job.problem.monitors)
     frame = Frame(
         seeds=job.lanes.seeds,
@@ -81,7 +80,7 @@ def _drive(program: Program, inputs: Inputs, carry: Carry, tell: Progress) -> Ca
         began = time.perf_counter()
         carry = program.advance(inputs, carry, np.int32(min(stop, last)))
         step = int(carry.moving.step)
-        if step >= last or bool(carry.done):
+        if step >= last or np.asarray(carry.ended).all():
             return jax.tree.map(np.asarray, carry)
         tell(step / last)
         spent = max(time.perf_counter() - began, 1e-6)

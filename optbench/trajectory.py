@@ -55,7 +55,7 @@ class Trajectory:
         seeds: the seeds, along S.
         settings: swept hyperparameter -> [H] its values.
         recorded: [R] flat lane indices (seed index * H + setting index) whose points are kept.
-        params: pytree of [R, T, ...] points of the recorded lanes.
+        params: pytree of [R, T, ...] points of the recorded lanes, NaN after each one's end.
         diagnostics: name -> [S, H, T], what the method and the problem's monitors report.
         compile_seconds: spent building the program; shared by its group.
         run_seconds: spent running it, compilation apart.

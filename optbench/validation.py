@@ -29,7 +29,8 @@ def validate_problem(problem: Problem) -> None:
     Raises:
         OptbenchError: params are empty or not floating-point; data are not arrays of numbers; the
             objective or another part fails when called, or returns something else than it
-            should; f is not finite at the start; minimizer or region do not fit params.
+            should; f is not finite at the start; minimum or saddle is not finite; minimizer or
+            region do not fit params; sample_fraction is out of range, or nothing is sampled.
     """
     if not isinstance(problem, Problem):
         raise OptbenchError(
@@ -172,9 +173,19 @@ def _check_samples(problem: Problem, params: Params, data: tuple[Any, ...]) -> N
             f"sample_fraction is {problem.sample_fraction}",
             "it is the price of a sampled gradient over a full one: batch_size / num_samples",
         )
+    if problem.sample_loss is None and problem.sample_fraction != 1:
+        raise _refusal(
+            problem,
+            f"sample_fraction is {problem.sample_fraction} where nothing is sampled",
+            "give sample_loss, or leave sample_fraction at 1.0",
+        )
 
 
 def _check_passport(problem: Problem, params: Params) -> None:
+    for part in ("minimum", "saddle"):
+        value = getattr(problem, part)
+        if value is not None and not np.isfinite(value):
+            raise _refusal(problem, f"{part} is {value}", "write None where it is unknown")
     if problem.minimizer is not None:
         shapes = jax.tree.map(np.shape, params), jax.tree.map(np.shape, problem.minimizer)
         if shapes[0] != shapes[1]:

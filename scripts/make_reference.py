@@ -32,6 +32,8 @@ def main() -> None:
     parser.add_argument("--results", default="results/quick", help="folder of the study")
     given = parser.parse_args()
     results = optbench.run_study(load_study("quick"), given.results)
+    if any(cell.status == "failed" for cell in results.cells):
+        raise SystemExit(f"some cells failed; nothing was written\n{results}")
     summary = results.summary()
     figures = REFERENCE / "figures"
     figures.mkdir(parents=True, exist_ok=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 from optbench import check_bound
 from optbench.catalog import collect
 from optbench.checks import BoundReport
+from optbench.figures import save
 from optbench.figures.bounds import bound_figure
 from optbench.tables import align
 
@@ -51,7 +52,7 @@ def main(folder: Path = FOLDER) -> int:
             direction=theorem.direction,
             quantity=theorem.quantity.latex,
         )
-        figure.savefig(folder / f"{theorem.name}.svg", metadata={"Date": None})
+        save(figure, folder / f"{theorem.name}.svg")
     return int(not all(report.passed for report in reports))
 
 

@@ -527,3 +527,17 @@ def test_the_page_is_as_wide_as_the_terminal_within_reason(monkeypatch):
     for columns, width in (("20", 60), ("120", 120), ("1000", 160)):
         monkeypatch.setenv("COLUMNS", columns)
         assert manners.page_width() == width
+
+
+def test_two_processes_draw_what_one_draws(tmp_path):
+    """Results in a folder may be drawn by several processes; the bytes are the same."""
+    from optbench.figures import plot
+    from optbench.study import Study, run_study
+
+    labels = ("rosenbrock", "booth")
+    study = Study(name="two", problems=labels, optimizers=("momentum",), seeds=2, budget=20.0)
+    results = run_study(study, tmp_path / "results")
+    one = plot(results, tmp_path / "one")
+    two = plot(results, tmp_path / "two", workers=2)
+    assert [path.name for path in one] == [path.name for path in two]
+    assert [path.read_bytes() for path in one] == [path.read_bytes() for path in two]

@@ -493,6 +493,17 @@ def test_equal_results_give_equal_bytes_whatever_a_user_has_set(results, tmp_pat
     assert max(path.stat().st_size for path in first) < 2e6
 
 
+def test_a_path_that_would_cover_the_rest_is_left_out_and_named():
+    rng = np.random.default_rng(0)
+    wild = logged(rng.uniform(-2, 2, (3, 4, len(STEPS), 2)), STEPS, 1.0)
+    runs = problem_runs(study({"adam": wild, "momentum": descent()}), "bowl")
+    figure = overlay(runs)
+    told = " ".join(text.get_text() for text in figure.findobj(matplotlib.text.Text))
+    assert "cover the rest: adam." in told.replace("\n", " ")
+    alone = overlay(problem_runs(study({"adam": wild}), "bowl"))
+    assert "cover the rest" not in " ".join(t.get_text() for t in alone.texts)
+
+
 def test_png_is_the_other_format(runs, tmp_path):
     save(overlay(runs), tmp_path / "a.png")
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")

@@ -12,9 +12,10 @@ import pytest
 
 from optbench import job as job_module
 from optbench import run as _run_function
+from optbench.curvature import smallest_eigenvalues
 from optbench.errors import OptbenchError
 from optbench.optimizer import Optimizer, Step, from_optax, make_method
-from optbench.oracle import Calls
+from optbench.oracle import Calls, Prices
 from optbench.plan import Lanes, Plan, log_grid
 from optbench.problem import Problem, standard_normal, start_near
 from optbench.run import execute, prepare
@@ -55,6 +56,7 @@ BOWL = Problem(
     name="bowl",
 )
 NOISY_BOWL = dataclasses.replace(BOWL, sample_loss=sampled_bowl, sample_fraction=0.25)
+SGD = make_method(optax.sgd, learning_rate=1.0)
 RATES = np.logspace(-4, 0, 6)
 FIRST_ORDER = (optax.sgd, optax.adam, optax.rmsprop, optax.adagrad, optax.lion, optax.nadam)
 
@@ -81,7 +83,8 @@ def python_loop(factory, learning_rate, start, num_steps, objective=rosenbrock_v
 
 
 def lanes_of(factory, problem=ROSENBROCK, num_seeds=3, rates=RATES, recorded=(), **settings):
-    plan = Plan(**({"num_steps": 500, "budget": None} | settings))
+    horizon = {} if "log_steps" in settings else {"num_steps": 500}
+    plan = Plan(**({"budget": None} | horizon | settings))
     lanes = Lanes(
         seeds=tuple(range(num_seeds)), settings={"learning_rate": rates}, recorded=recorded
     )
@@ -241,6 +244,26 @@ def test_a_budget_ends_each_lane_by_its_own_calls():
     np.testing.assert_allclose(trajectory.hit_costs[hit], expected, rtol=1e-12)
 
 
+def test_hits_do_not_depend_on_the_log():
+    lanes = Lanes(seeds=tuple(range(5)), settings={"learning_rate": np.geomspace(0.02, 0.3, 40)})
+    grids = (None, tuple(range(400)))
+    plans = (Plan(budget=300.0, log_steps=steps) for steps in grids)
+    sparse, dense = (execute(prepare(BOWL, [make_method(hungry)], lanes, plan)) for plan in plans)
+    np.testing.assert_array_equal(sparse.hit_steps, dense.hit_steps)
+    assert np.nanmax(sparse.hit_costs) <= 300 * (1 + 1e-12)
+    ends = sparse.steps[sparse.last][..., None]
+    assert (sparse.hit_steps > ends).any()  # met between the last log point and the budget
+
+
+def test_nothing_is_logged_after_the_end():
+    found = run(BOWL, make_method(optax.sgd, learning_rate=30.0), num_steps=100)
+    assert found.status == Status.DIVERGED
+    for name in ("value", "gradient_norm", "cost", "params"):
+        logged = getattr(found, name)
+        assert np.isfinite(logged[: found.last + 1]).all()
+        assert np.isnan(logged[found.last + 1 :]).all()
+
+
 def test_every_kind_of_end():
     sgd = lanes_of(optax.sgd, problem=BOWL, rates=np.array([1e-9, 0.5, 30.0]), num_seeds=1)
     assert list(sgd.status[0]) == [Status.STALLED, Status.REACHED, Status.DIVERGED]
@@ -266,6 +289,20 @@ def test_escape_is_the_target_at_a_saddle():
     assert trajectory.hit_steps[0] == np.argmax(values <= -values[0])
 
 
+def test_a_lane_that_falls_to_minus_infinity_leaves_the_hits_of_others_alone():
+    saddle = Problem(
+        objective=saddle_value,
+        start=start_near(np.array([1.0, 1e-3])),
+        saddle=0.0,
+        bounded_below=False,
+    )
+    found = lanes_of(
+        optax.sgd, problem=saddle, num_seeds=1, rates=np.array([1.0, 5e-3]), num_steps=3000
+    )
+    assert found.hit_steps[0, 1, 0] > 1100  # the other lane, doubling, is at -inf from 530 on
+    np.testing.assert_array_equal(found.hit_costs, found.hit_steps + 1)
+
+
 def test_a_saddle_is_no_minimizer_where_the_minimum_is_unknown():
     sgd = make_method(optax.sgd, learning_rate=0.9)
     unknown = dataclasses.replace(BOWL, minimum=None)
@@ -276,6 +313,61 @@ def test_a_saddle_is_no_minimizer_where_the_minimum_is_unknown():
     trapped = run(on_manifold, sgd, num_steps=400)
     assert trapped.gradient_norm[-1] < 1e-6
     assert np.isnan(trapped.hit_steps).all()
+
+
+def test_a_stop_at_a_saddle_reaches_nothing():
+    start = start_near(np.array([1.0, 0.0]))
+    landed = run(Problem(objective=saddle_value, start=start), SGD, num_steps=50)
+    assert landed.gradient_norm[landed.last] == 0
+    assert np.isnan(landed.hit_steps).all()
+    assert landed.status == Status.STALLED
+
+
+def cosh_value(x):
+    return jnp.sum(jnp.cosh(x))
+
+
+def divided(learning_rate: float = 1.0) -> Optimizer:
+    """Newton's method on the sum of cosh, which divides 0 by 0 at the minimizer."""
+
+    def step(evaluation, state, oracle):
+        share = evaluation.grad / evaluation.grad
+        return Step(evaluation.params - learning_rate * share * jnp.tanh(evaluation.params), state)
+
+    return Optimizer(lambda params: (), step)
+
+
+def test_what_a_lane_does_after_its_end_takes_no_hit_away():
+    problem = Problem(objective=cosh_value, start=start_near(np.array([0.5])))
+    alone = lanes_of(divided, problem=problem, num_seeds=1, rates=np.array([1.0]))
+    beside = lanes_of(divided, problem=problem, num_seeds=1, rates=np.array([1.0, 0.01]))
+    assert np.isnan(beside.value[0, 0]).any()  # the other lane goes on
+    assert alone.status[0, 0] == beside.status[0, 0] == Status.REACHED
+    np.testing.assert_array_equal(alone.hit_steps[0, 0], beside.hit_steps[0, 0])
+
+
+def flat_value(x, rows):
+    return jnp.sum(jnp.log1p((rows @ x) ** 2))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("dim", [6, 130])
+def test_rounding_makes_no_saddle_of_a_flat_minimum(dtype, dim):
+    rows = np.random.default_rng(0).standard_normal((3, dim)) / np.sqrt(dim)
+    flat = Problem(objective=flat_value, data=(rows,), start=standard_normal((dim,)))
+    method = make_method(optax.sgd, learning_rate=0.25)
+    found = run(flat, method, num_steps=600, targets=(1e-1, 1e-5), dtype=dtype)
+    assert np.isfinite(found.hit_steps).all()
+    assert found.status == Status.REACHED
+    bent = dataclasses.replace(flat, objective=bent_value)  # planted: a way down
+    end = found.params[-1:].astype(dtype)
+    with jax.enable_x64(dtype == "float64"):
+        smallest = smallest_eigenvalues(bent, end)
+    np.testing.assert_allclose(smallest, -2e-3, rtol=0.05)
+
+
+def bent_value(x, rows):
+    return flat_value(x, rows) - 1e-3 * jnp.sum(x**2)
 
 
 def test_targets_below_ten_times_the_noise_floor_are_not_ranked():
@@ -296,6 +388,68 @@ def test_precision_is_that_of_the_run():
     )
     error = np.abs(single.value / double.value - 1).max()
     assert 1e-9 < error < 1e-2
+
+
+def square_distance(x):
+    return jnp.sum(jnp.abs(x - (1 + 2j)) ** 2)
+
+
+def test_complex_parameters_descend_and_are_kept():
+    problem = Problem(
+        objective=square_distance, start=start_near(np.array([0.5 + 0.5j])), minimum=0.0
+    )
+    found = run(problem, make_method(optax.sgd, learning_rate=0.1), num_steps=20)
+    expected = (1 + 2j) + 0.8 ** np.arange(21) * (-0.5 - 1.5j)
+    np.testing.assert_allclose(found.params[:, 0], expected, rtol=1e-12)
+
+
+def noisy(learning_rate: float = 0.1, seed: int = 0) -> optax.GradientTransformation:
+    """Gradient descent whose state holds a random key."""
+    return optax.noisy_sgd(learning_rate, key=jax.random.key(seed))
+
+
+def test_a_state_may_hold_random_keys():
+    lanes, plan = Lanes(seeds=(0, 1)), Plan(num_steps=20, targets=(0.1,))
+    methods = [make_method(optax.sgd, learning_rate=0.1), make_method(noisy)]
+    grouped = prepare(BOWL, methods, lanes, plan)
+    scales = np.array([1.0, 0.1])
+    values, _ = python_loop(noisy, 0.1, BOWL.start(1), 20, bowl_value, (scales,))
+    np.testing.assert_allclose(execute(grouped, 1).value[1, 0], values, rtol=1e-10)
+    plain, _ = python_loop(optax.sgd, 0.1, BOWL.start(1), 20, bowl_value, (scales,))
+    np.testing.assert_allclose(execute(grouped, 0).value[1, 0], plain, rtol=1e-10)
+    assert np.abs(plain - values).max() > 1e-6
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_budget_is_spent_to_the_last_call_in_either_precision(dtype):
+    asking = run(
+        BOWL, hungry, budget=1 + 3.0 * 6, log_steps=tuple(range(9)), dtype=dtype, targets=(0.9,)
+    )
+    affordable = np.cumsum(np.r_[1, 1 + np.where(np.abs(asking.params[:8, 0]) > 0.5, 6, 3) / 3])
+    spent = affordable[affordable <= 19 + 1e-9]
+    np.testing.assert_allclose(asking.cost[: asking.last + 1], spent, rtol=1e-14)
+    tenth = dataclasses.replace(NOISY_BOWL, sample_fraction=0.1)
+    sampled = run(tenth, SGD, budget=10.0, dtype=dtype)
+    assert sampled.steps[sampled.last] == 99
+
+
+@pytest.mark.parametrize(("budget", "steps"), [(0.5, 0), (1.0, 0), (2.0, 1)])
+def test_the_smallest_budgets_are_exhausted_not_stalled(budget, steps):
+    found = run(BOWL, make_method(optax.sgd, learning_rate=0.1), budget=budget)
+    assert (found.steps[found.last], found.status) == (steps, Status.BUDGET)
+
+
+def test_a_run_may_log_its_start_alone():
+    found = run(BOWL, SGD, log_steps=(0,))
+    np.testing.assert_array_equal(found.steps, [0])
+    np.testing.assert_allclose(found.value, bowl_value(BOWL.start(0), np.array([1.0, 0.1])))
+
+
+def test_a_seed_may_be_any_integer_but_a_negative_one():
+    plain, other = (run(NOISY_BOWL, SGD, seed, num_steps=5) for seed in (3, np.int64(3)))
+    np.testing.assert_array_equal(plain.value, other.value)
+    with pytest.raises(OptbenchError, match="seed -1 is negative"):
+        run(BOWL, SGD, -1, num_steps=5)
 
 
 def test_keys_and_seeds_decide_everything_random():
@@ -324,6 +478,11 @@ def test_the_log_grid_is_dense_first_and_ends_at_the_horizon():
         ({"budget": -1.0}, "budget is -1.0"),
         ({"num_steps": 0}, "num_steps is 0"),
         ({"budget": float("nan")}, "budget is nan"),
+        ({"budget": float("inf")}, "budget is inf"),
+        ({"budget": 1e10}, "a run of 9999999999 steps"),
+        ({"prices": Prices(value_and_gradients=0.0)}, "gradients free"),
+        ({"prices": Prices(values=-1.0)}, "prices are negative"),
+        ({"targets": ()}, "targets are"),
         ({"targets": (0.1, 0.5)}, "targets are"),
         ({"dtype": "float16"}, "no precision 'float16'"),
         ({"log_steps": (1, 2)}, "log_steps do not ascend"),
@@ -332,13 +491,47 @@ def test_the_log_grid_is_dense_first_and_ends_at_the_horizon():
 )
 def test_bad_settings_are_refused_in_one_line(settings, said):
     with pytest.raises(OptbenchError, match=said) as refused:
-        run(BOWL, optax.adam, **settings)
+        run(BOWL, SGD, **settings)
     assert refused.value.hint
 
 
 def test_a_missing_learning_rate_is_said():
     with pytest.raises(OptbenchError, match="needs a learning_rate"):
         run(BOWL, optax.adam, num_steps=10)
+
+
+def test_a_wrapper_needs_its_own_learning_rate_though_another_is_swept():
+    def rescaled(inner: Optimizer, learning_rate: float) -> Optimizer:
+        return inner
+
+    method = make_method(rescaled, inner=make_method(optax.adam))
+    lanes = Lanes(settings={"learning_rate": RATES})
+    with pytest.raises(OptbenchError, match="needs a learning_rate"):
+        prepare(BOWL, [method], lanes, Plan(num_steps=5))
+
+
+def test_a_point_that_changes_its_precision_is_refused():
+    def narrowing() -> Optimizer:
+        def step(evaluation, state, oracle):
+            return Step(evaluation.params.astype(jnp.float32), state)
+
+        return Optimizer(lambda params: (), step)
+
+    with pytest.raises(OptbenchError, match="point of optimizer 'narrowing' changes"):
+        run(BOWL, narrowing, num_steps=3)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"sample_fraction": 0.25}, "where nothing is sampled"),
+        ({"minimum": float("nan")}, "minimum is nan"),
+        ({"saddle": float("inf")}, "saddle is inf"),
+    ],
+)
+def test_a_passport_that_would_give_wrong_numbers_is_refused(changes, said):
+    with pytest.raises(OptbenchError, match=said):
+        run(dataclasses.replace(BOWL, **changes), SGD, num_steps=3)
 
 
 def test_an_unstable_state_is_refused():
@@ -360,3 +553,25 @@ def test_the_golden_lanes_of_a_long_run_stop_early_once_all_are_done():
     trajectory = execute(job, progress=seen.append)
     assert trajectory.steps[-1] < 100_000
     assert all(0 <= share <= 1 for share in seen)
+
+
+def test_log_steps_and_num_steps_are_not_both_given():
+    with pytest.raises(OptbenchError, match="both given"):
+        run(BOWL, make_method(optax.sgd, learning_rate=0.1), log_steps=(0, 1, 2), num_steps=5)
+
+
+def test_a_lane_with_no_target_to_meet_has_not_reached_any():
+    plan = {"num_steps": 20, "noise_floor": 1.0}
+    assert run(BOWL, make_method(optax.sgd, learning_rate=30.0), **plan).status != Status.REACHED
+
+
+def test_a_method_that_asks_is_no_member_of_a_group():
+    def curious(learning_rate: float = 0.1) -> Optimizer:
+        return Optimizer(
+            lambda params: (),
+            lambda e, state, oracle: Step(e.params - oracle.value(e.params) * e.grad, state),
+        )
+
+    methods = [make_method(optax.sgd, learning_rate=0.1), make_method(curious)]
+    with pytest.raises(OptbenchError, match="cannot share a program"):
+        prepare(BOWL, methods, Lanes(), Plan())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ COLUMNS = 3
 PANEL_HEIGHT = 3.7  # inches, of one small panel with its title
 PICTURE = 2.6  # of its axes, the longer side
 OVERLAID = 6  # optimizers in one picture
+LONGEST = 5.0  # diagonals of the picture that a path in it may be long
 OVERLAY_WIDTH = 5.0  # inches, of its axes at most
 OVERLAY_HEIGHT = 4.7
 STRETCHED = 2.5  # height over width of a picture, or the reverse, at most
@@ -63,14 +65,18 @@ def overlay(runs: ProblemRuns) -> Figure:
     """The paths of a few optimizers from one start over the contours of f.
 
     One of each family is shown, at its best setting; or, where natural gradient applies, the
-    methods that it is to be compared with. Longer paths lie deeper.
+    methods that it is to be compared with. Longer paths lie deeper; one that would cover the rest
+    is left out, and named below the picture.
 
     Raises:
         OptbenchError: the problem has no stored surface.
     """
     paths = paths_of(runs)
     shown = contrast(list(paths)) or representatives(list(paths))[:OVERLAID]
-    notes = _notes(runs, paths)
+    wild = [name for name in shown if _length(paths[name]) > LONGEST * _diagonal(runs.problem)]
+    wild = wild if len(wild) < len(shown) else []
+    shown = [name for name in shown if name not in wild]
+    notes = _notes(runs, paths, left_out=wild)
     figure, panel, scale, legend = _overlay_axes(runs.problem, style.caption_height(*notes))
     draw_scale(figure, scale, draw_contours(panel, runs.problem), runs.problem)
     for name in sorted(shown, key=runs.ranked.index):
@@ -109,6 +115,11 @@ def _height_over_width(problem: ProblemRecord) -> float:
     """Of the region, or as near to it as a picture can be."""
     surface = surface_of(problem)
     return float(np.clip(np.ptp(surface.y) / np.ptp(surface.x), 1 / STRETCHED, STRETCHED))
+
+
+def _diagonal(problem: ProblemRecord) -> float:
+    surface = surface_of(problem)
+    return float(np.hypot(np.ptp(surface.x), np.ptp(surface.y)))
 
 
 def _length(path: np.ndarray) -> float:
@@ -187,7 +198,15 @@ def _draw_points(panel: Axes, problem: ProblemRecord, paths: dict[str, np.ndarra
     panel.set_ylabel(up, rotation=0 if problem.coordinates is None else 90)
 
 
-def _notes(runs: ProblemRuns, paths: dict[str, np.ndarray]) -> tuple[str, str, str]:
+def _notes(
+    runs: ProblemRuns, paths: dict[str, np.ndarray], left_out: Sequence[str] = ()
+) -> tuple[str, ...]:
     without = [name for name in runs.tuned if name not in paths]
     kept = f"No path kept: {', '.join(without)}." if without else ""
-    return CAPTION + _ENDING[runs.problem.merit], style.plain(kept), runs.missing
+    wild = f"Left out, as its path would cover the rest: {', '.join(left_out)}." if left_out else ""
+    return (
+        CAPTION + _ENDING[runs.problem.merit],
+        style.plain(kept),
+        style.plain(wild),
+        runs.missing,
+    )
