@@ -147,9 +147,6 @@ def examine(
         taken.append(step)
         return step.state, calls + count(step.calls)
 
-    def step(start: Evaluation, state: Any, values: Hyperparameters, oracle: Any) -> Step:
-        return method.build(values).step(start, state, oracle)
-
     axes = Tick(over, SEEDS, SHARED, SHARED)
     key_data = jax.ShapeDtypeStruct((2,), jnp.uint32)
     tick = Tick(values, key_data, jax.ShapeDtypeStruct((), jnp.int32), problem)
@@ -164,10 +161,19 @@ def examine(
         state_over=state_over,
         calls_over=calls_over,
         evaluates=taken[-1].evaluation is not None,
-        asks=untouched(step, start, state, values) is None,
+        asks=_asks(method, start, state, values),
         reports_elsewhere=_has_eval_params(method, values),
         diagnostics=tuple(sorted(told)),
     )
+
+
+def _asks(method: Method, start: Evaluation, state: Any, values: Any) -> bool:
+    """Whether a step asks the oracle anything."""
+
+    def step(start: Evaluation, state: Any, values: Hyperparameters, oracle: Oracle) -> Step:
+        return method.build(values).step(start, state, oracle)
+
+    return untouched(step, start, state, values) is None
 
 
 def _has_eval_params(method: Method, values: Hyperparameters) -> bool:
