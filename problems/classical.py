@@ -90,7 +90,7 @@ def beale() -> Problem:
         minimum_kind="closed form",
         constants=Constants(convex=False),
         residuals=_beale_residuals,
-        region=((-4.5, 4.5), (-4.5, 4.5)),
+        region=((-0.5, 4.0), (-1.75, 1.75)),
         name="beale",
         source="More, Garbow & Hillstrom (1981), ACM TOMS 7, problem 5",
     )

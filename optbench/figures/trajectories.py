@@ -73,7 +73,8 @@ def overlay(runs: ProblemRuns) -> Figure:
     """
     paths = paths_of(runs)
     shown = contrast(list(paths)) or representatives(list(paths))[:OVERLAID]
-    wild = [name for name in shown if _length(paths[name]) > LONGEST * _diagonal(runs.problem)]
+    across = _diagonal(runs.problem)
+    wild = [name for name in shown if _length(paths[name], across) > LONGEST * across]
     wild = wild if len(wild) < len(shown) else []
     shown = [name for name in shown if name not in wild]
     notes = _notes(runs, paths, left_out=wild)
@@ -83,7 +84,7 @@ def overlay(runs: ProblemRuns) -> Figure:
         tuned = runs.tuned[name]
         lines = [style.wrapped(name, LABEL_WIDTH), tuned.setting_text, tuned.outcome(START)]
         label = "\n   ".join(filter(None, lines))
-        zorder = 3 + 1 / (1 + _length(paths[name]))
+        zorder = 3 + 1 / (1 + _length(paths[name], across))
         _draw_path(panel, paths[name], tuned, runs.styles[name], label=label, zorder=zorder)
     _draw_points(panel, runs.problem, paths)
     legend.legend(*panel.get_legend_handles_labels(), loc="upper left", labelspacing=0.7)
@@ -122,8 +123,10 @@ def _diagonal(problem: ProblemRecord) -> float:
     return float(np.hypot(np.ptp(surface.x), np.ptp(surface.y)))
 
 
-def _length(path: np.ndarray) -> float:
-    return float(np.linalg.norm(np.diff(path, axis=0), axis=-1).sum())
+def _length(path: np.ndarray, longest_step: float) -> float:
+    """Of a path, as far as it can be seen: no step crosses more than the picture."""
+    steps = np.linalg.norm(np.diff(path, axis=0), axis=-1)
+    return float(np.minimum(steps, longest_step).sum())
 
 
 @style.house_style()
