@@ -199,11 +199,12 @@ def _merit(form: Form, inputs: Inputs, value: jax.Array, norm: jax.Array) -> jax
 def _note(form: Form, inputs: Inputs, moving: Moving, hits: Hits, measures: Any = None) -> Hits:
     """The hits after one evaluation."""
     merit = _merit(form, inputs, *(measures or _measures_of(form, moving)))
+    is_hit = merit <= hits.next_level
     met = (merit[None] <= inputs.levels) & (hits.steps < 0)
     harder = jnp.where(inputs.levels < merit[None], inputs.levels, -jnp.inf).max(0)
     harder = jnp.where(harder > -jnp.inf, harder, jnp.nan)  # -inf would be met, where f is -inf
     noted = hits._replace(
-        next_level=jnp.where(merit <= hits.next_level, harder, hits.next_level),
+        next_level=jnp.where(is_hit, harder, hits.next_level),
         steps=jnp.where(met, moving.step, hits.steps),
     )
     if form.group.calls_over == LANES:
@@ -212,7 +213,7 @@ def _note(form: Form, inputs: Inputs, moving: Moving, hits: Hits, measures: Any 
     return noted._replace(
         calls=_set_row(hits.calls, moving.calls, hits.num_events),
         events=_set_row(hits.events, moving.step, hits.num_events),
-        num_events=hits.num_events + jnp.any(met),
+        num_events=hits.num_events + jnp.any(is_hit),
     )
 
 

@@ -13,7 +13,7 @@ from optbench.assembly import assemble
 from optbench.curvature import smallest_eigenvalues
 from optbench.errors import OptbenchError
 from optbench.job import Job, begin, prepare
-from optbench.logbook import Block, Finished, Frame
+from optbench.logbook import Block, Finished, Frame, recorded_in
 from optbench.loop import Carry, Inputs
 from optbench.optimizer import Method, make_method
 from optbench.plan import Lanes, Plan, change_plan, merit_of
@@ -48,8 +48,7 @@ def execute(job: Job, member: int = 0, progress: Progress | None = None) -> Traj
 
             inputs, carry = begin(job, member, block)
             carry = _drive(job.program, inputs, carry, tell)
-            rows = int(carry.edge)
-            finished.append(Finished(block, inputs, carry.hits, carry.log, rows, carry.ends))
+            finished.append(_finished(job, block, inputs, carry))
     monitors = tuple(name for name, _ in job.problem.monitors)
     frame = Frame(
         seeds=job.lanes.seeds,
@@ -72,6 +71,15 @@ def execute(job: Job, member: int = 0, progress: Progress | None = None) -> Traj
     )
 
 
+def _finished(job: Job, block: Block, inputs: Inputs, carry: Carry) -> Finished:
+    """What is kept of a block: of its points those alone that were asked for, and filled."""
+    rows = int(carry.edge)
+    own = recorded_in(job.lanes.recorded, job.lanes.shape, block)
+    points = jax.tree.map(lambda leaf: leaf[:rows, : len(own)].copy(), carry.log.params)
+    log = carry.log._replace(params=points)
+    return Finished(block, inputs, carry.hits, log, rows, carry.ends)
+
+
 def _drive(program: Program, inputs: Inputs, carry: Carry, tell: Progress) -> Carry:
     """Call the device in chunks until the log is full or all lanes are done."""
     stop = chunk = FIRST_CHUNK
@@ -84,7 +92,7 @@ def _drive(program: Program, inputs: Inputs, carry: Carry, tell: Progress) -> Ca
             return jax.tree.map(np.asarray, carry)
         tell(step / last)
         spent = max(time.perf_counter() - began, 1e-6)
-        chunk = max(1, int(chunk * min(8.0, CHUNK_SECONDS / spent)))
+        chunk = max(1, int(chunk * min(64.0, CHUNK_SECONDS / spent)))
         stop = step + chunk
 
 

@@ -32,7 +32,7 @@ def torch_loop(problem: Problem, num_steps: int) -> Callable[[], None] | None:
     if importlib.util.find_spec("torch") is None:
         return None
     torch = importlib.import_module("torch")
-    objective = _OBJECTIVES[problem.name]
+    objective = _OBJECTIVES[problem.name.partition("[")[0]]
     data = [torch.tensor(np.asarray(array)) for array in problem.data]
 
     def run() -> None:
