@@ -15,7 +15,7 @@ CASES = {  # name: (label, steps of all lanes, steps of a Python loop)
     "rosenbrock-100": ("rosenbrock[dim=100]", 2_000, 1_000),
     "quadratic-100": ("quadratic", 2_000, 1_000),
     "logistic-500x50": ("logistic", 500, 500),
-    "rosenbrock-10000": ("rosenbrock[dim=10000]", 100, 300),
+    "rosenbrock-10000": ("rosenbrock[dim=10000]", 400, 300),
 }
 RATES = np.logspace(-4, 0, 20)
 LANES = Lanes(seeds=tuple(range(10)), settings={"learning_rate": RATES}, recorded=(0,))
