@@ -269,18 +269,6 @@ def _run_file(path: Path) -> ModuleType:
     return module
 
 
-def call_entry(
-    function: Callable[..., Any], arguments: tuple[tuple[str, Any], ...], kind: str, name: str
-) -> Any:
-    """Call a catalog function with named arguments, refusing names it does not have.
-
-    Raises:
-        OptbenchError: an argument is unknown; near names are offered.
-    """
-    check_arguments(function, arguments, kind, name)
-    return function(**dict(arguments))
-
-
 def check_arguments(
     function: Callable[..., Any], arguments: tuple[tuple[str, Any], ...], kind: str, name: str
 ) -> None:

@@ -184,9 +184,9 @@ def test_near_names_are_offered():
         lookup("adm", {"adam": entry, "lion": entry}, "optimizer", "Optimizer")
     assert caught.value.hint.startswith("did you mean 'adam'?")
     with pytest.raises(OptbenchError, match="'learning_rat'") as caught:
-        catalog.call_entry(entry, (("learning_rat", 1.0),), "optimizer", "entry")
+        catalog.check_arguments(entry, (("learning_rat", 1.0),), "optimizer", "entry")
     assert caught.value.hint.startswith("did you mean 'learning_rate'? entry takes learning_rate")
-    assert catalog.call_entry(entry, (("memory_size", 2),), "optimizer", "entry") == 0.2
+    catalog.check_arguments(entry, (("memory_size", 2),), "optimizer", "entry")
 
 
 def test_a_file_is_a_catalog_too(tmp_path: Path):
