@@ -13,8 +13,7 @@ from pathlib import Path
 from optbench import check_bound
 from optbench.catalog import collect
 from optbench.checks import BoundReport
-from optbench.figures import save
-from optbench.figures.bounds import bound_figure
+from optbench.figures.bounds import plot_bounds
 from optbench.tables import align
 
 FOLDER = Path("results/reference/bounds")
@@ -43,16 +42,7 @@ def main(folder: Path = FOLDER) -> int:
     print(table)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "bounds.txt").write_text(table + "\n")
-    for report in reports:
-        theorem = report.theorem
-        figure = bound_figure(
-            theorem.name,
-            theorem.latex,
-            report.comparisons,
-            direction=theorem.direction,
-            quantity=theorem.quantity.latex,
-        )
-        save(figure, folder / f"{theorem.name}.svg")
+    plot_bounds(reports, folder)
     return int(not all(report.passed for report in reports))
 
 

@@ -76,7 +76,9 @@ def bounds(
         say_json([report.to_json() for report in reports])
     else:
         click.echo(as_text(reports, page_width()))
-    draw(reports, FIGURES)
+    from optbench.figures.bounds import plot_bounds
+
+    plot_bounds(reports, FIGURES)
     click.echo(f"Figures: {FIGURES}", err=True)
     return ExitCode.OK if all(report.passed for report in reports) else ExitCode.FAILED
 
@@ -129,27 +131,3 @@ def _row(report: BoundReport) -> tuple[str, ...]:
         f"{report.theorem.k_range[0]}..{last}" if last else UNKNOWN,
         str(len(report.comparisons)),
     )
-
-
-def draw(reports: list[BoundReport], folder: Path) -> None:
-    """One figure per theorem.
-
-    Raises:
-        OptbenchError: the folder cannot be written.
-    """
-    from optbench.database import said_plainly
-    from optbench.figures import save
-    from optbench.figures.bounds import bound_figure
-
-    with said_plainly(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        for report in reports:
-            theorem = report.theorem
-            figure = bound_figure(
-                theorem.name,
-                theorem.latex,
-                report.comparisons,
-                direction=theorem.direction,
-                quantity=theorem.quantity.latex,
-            )
-            save(figure, folder / f"{theorem.name}.svg")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import re
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -13,7 +14,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.mathtext import MathTextParser
 
-from optbench.figures import style
+from optbench.database import said_plainly
+from optbench.figures import save, style
 
 Direction = Literal["upper", "lower", "identity"]
 
@@ -220,3 +222,27 @@ def _draw_panel(panel: Axes, comparisons: Sequence[Compared]) -> None:
             panel.plot(k[at], drawn[at], "X", color="red", ms=12, label="crossed", zorder=5)
     panel.plot(k, reference, color="black", linewidth=2.4, label="bound", zorder=3)
     panel.set_ylim(DEPTH * reference[seen].min(initial=1.0), 2 * min(highest, 1e6))
+
+
+def plot_bounds(reports: Iterable[Any], folder: Path) -> None:
+    """Write one figure per theorem into a folder, which is made if it is not there.
+
+    Args:
+        reports: what `optbench.check_bound` returned.
+        folder: for the files.
+
+    Raises:
+        OptbenchError: the folder cannot be written.
+    """
+    with said_plainly(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        for report in reports:
+            theorem = report.theorem
+            figure = bound_figure(
+                theorem.name,
+                theorem.latex,
+                report.comparisons,
+                direction=theorem.direction,
+                quantity=theorem.quantity.latex,
+            )
+            save(figure, folder / f"{theorem.name}.svg")
