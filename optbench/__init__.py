@@ -25,11 +25,12 @@ if TYPE_CHECKING:
     from optbench.oracle import Oracle as Oracle
     from optbench.oracle import Prices as Prices
     from optbench.problem import Constants as Constants
+    from optbench.problem import CriticalPoint as CriticalPoint
     from optbench.problem import Problem as Problem
-    from optbench.problem import standard_normal as standard_normal
-    from optbench.problem import start_near as start_near
     from optbench.results import Results as Results
     from optbench.run import run as run
+    from optbench.start import standard_normal as standard_normal
+    from optbench.start import start_near as start_near
     from optbench.study import Study as Study
     from optbench.study import run_study as run_study
     from optbench.trajectory import Status as Status
@@ -41,6 +42,7 @@ _HOMES = {
     "Bound": "bound",
     "Calls": "oracle",
     "Constants": "problem",
+    "CriticalPoint": "problem",
     "Evaluation": "oracle",
     "Method": "optimizer",
     "Optimizer": "optimizer",
@@ -62,8 +64,8 @@ _HOMES = {
     "plot": "figures",
     "run": "run",
     "run_study": "study",
-    "standard_normal": "problem",
-    "start_near": "problem",
+    "standard_normal": "start",
+    "start_near": "start",
 }
 
 __all__ = sorted(_HOMES)

@@ -164,12 +164,16 @@ def _annotation(annotation: Any) -> str:
 Catalog = Mapping[str, Callable[..., Any]]
 
 
-def collect(package: str | ModuleType, returns: str) -> dict[str, Callable[..., Any]]:
+def collect(
+    package: str | ModuleType, returns: str, *, wrapping: bool = False
+) -> dict[str, Callable[..., Any]]:
     """Every public function below a package whose return annotation is the given type.
 
     Args:
         package: an importable package or module, or its name.
         returns: name of the return type, such as "Problem".
+        wrapping: whether to collect those that take one of that type, and nothing else without a
+            default, rather than those that take nothing without a default.
 
     Returns:
         The functions by name, in the order of modules and of definition.
@@ -180,7 +184,7 @@ def collect(package: str | ModuleType, returns: str) -> dict[str, Callable[..., 
     root = _import(package) if isinstance(package, str) else package
     found: dict[str, Callable[..., Any]] = {}
     for module in (root, *_submodules(root)):
-        for name, function in entries(module, returns).items():
+        for name, function in entries(module, returns, wrapping=wrapping).items():
             if name in found:
                 raise OptbenchError(
                     f"two entries are named {name!r}: in {found[name].__module__} and "
@@ -191,8 +195,10 @@ def collect(package: str | ModuleType, returns: str) -> dict[str, Callable[..., 
     return found
 
 
-def entries(module: ModuleType, returns: str) -> dict[str, Callable[..., Any]]:
-    """The catalog functions defined in one module: public, annotated, with defaults throughout."""
+def entries(
+    module: ModuleType, returns: str, *, wrapping: bool = False
+) -> dict[str, Callable[..., Any]]:
+    """The catalog functions defined in one module, as `collect` takes them."""
     return {
         name: function
         for name, function in vars(module).items()
@@ -200,7 +206,7 @@ def entries(module: ModuleType, returns: str) -> dict[str, Callable[..., Any]]:
         and function.__module__ == module.__name__
         and not name.startswith("_")
         and _annotation(inspect.signature(function).return_annotation) == returns
-        and not any(p.required for p in parameters(function))
+        and [p.annotation for p in parameters(function) if p.required] == [returns] * wrapping
     }
 
 
@@ -218,7 +224,8 @@ def _submodules(root: ModuleType) -> list[ModuleType]:
     if paths is None:
         return []
     names = sorted(m.name for m in pkgutil.iter_modules(paths) if not m.name.startswith("_"))
-    return [_import(f"{root.__name__}.{name}") for name in names]
+    modules = [_import(f"{root.__name__}.{name}") for name in names]
+    return [found for module in modules for found in (module, *_submodules(module))]
 
 
 def lookup(name: str, catalog: Catalog, kind: str, returns: str) -> Callable[..., Any]:

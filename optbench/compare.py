@@ -18,9 +18,10 @@ from optbench import catalog, trees
 from optbench.design import LogGrid, Study
 from optbench.errors import OptbenchError
 from optbench.optimizer import Method, find_method, make_method
-from optbench.problem import Params, Problem, start_near
+from optbench.problem import Params, Problem
 from optbench.results import Results
 from optbench.schedule import Listener
+from optbench.start import start_near
 from optbench.study import OPTIMIZERS, Parts, run_parts
 from optbench.validation import validate_problem
 

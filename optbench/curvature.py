@@ -8,9 +8,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.flatten_util import ravel_pytree
 
-from optbench.oracle import Oracle
+from optbench import trees
 from optbench.problem import Params, Problem
 
 DENSE_DIM = 128  # up to here all eigenvalues are computed, beyond it Lanczos finds the smallest
@@ -29,7 +28,7 @@ def smallest_eigenvalues(problem: Problem, points: Params) -> np.ndarray:
     """
     exact = jax.tree.map(np.asarray, problem.data)
     starts = [jax.tree.map(lambda leaf, i=i: leaf[i], points) for i in range(_count(points))]
-    dim = sum(int(np.size(leaf)) for leaf in jax.tree.leaves(starts[:1]))
+    dim = sum(trees.coordinates(start).size for start in starts[:1])
     find = _dense if dim <= DENSE_DIM else _lanczos
     return np.array([find(problem.objective, exact, start) for start in starts])
 
@@ -40,15 +39,18 @@ def _count(points: Params) -> int:
 
 @functools.partial(jax.jit, static_argnums=0)
 def _product(objective: Any, data: tuple[Any, ...], point: Params, vector: jax.Array) -> jax.Array:
-    whole = Problem(objective=objective, data=data, start=lambda seed: point)
-    _, unravel = ravel_pytree(point)
-    return ravel_pytree(Oracle(whole).hessian_product(point)(unravel(vector)))[0]
+    layout = trees.layout_of(point)
+
+    def value(flat: jax.Array) -> jax.Array:
+        return objective(trees.unpack(layout, flat), *data)
+
+    return jax.jvp(jax.grad(value), (trees.coordinates(point),), (vector,))[1]
 
 
 @functools.partial(jax.jit, static_argnums=0)
 def _hessian(objective: Any, data: tuple[Any, ...], point: Params) -> jax.Array:
-    dim = sum(leaf.size for leaf in jax.tree.leaves(point))
-    basis = jnp.eye(dim, dtype=jax.tree.leaves(point)[0].dtype)
+    flat = trees.coordinates(point)
+    basis = jnp.eye(flat.size, dtype=flat.dtype)
     return jax.vmap(lambda vector: _product(objective, data, point, vector))(basis)
 
 
@@ -69,7 +71,7 @@ def _above_rounding(smallest: Any, largest: Any, dim: int) -> float:
 def _lanczos(objective: Any, data: tuple[Any, ...], point: Params) -> float:
     from scipy.sparse import linalg
 
-    flat = np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(point)])
+    flat = np.asarray(trees.coordinates(point))
 
     def product(vector: np.ndarray) -> np.ndarray:
         return np.asarray(_product(objective, data, point, vector.astype(flat.dtype)))

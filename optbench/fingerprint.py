@@ -52,13 +52,19 @@ def digest_problem(problem: Problem, seeds: Sequence[int]) -> str:
     if problem.sample_loss is not None:
         loss = jax.value_and_grad(problem.sample_loss)
         traced.append(_traced(loss, params, jax.random.key(0), *data))
-    others = [problem.residuals, problem.outputs, *(f for _, f in problem.monitors)]
+    others = [problem.residuals, problem.outputs, problem.nonsmooth]
+    others += [f for _, f in problem.monitors]
     traced += ["" if f is None else _traced(f, params, *data) for f in others]
     if problem.outputs is not None and problem.output_loss is not None:
         outputs = jax.eval_shape(problem.outputs, params, *data)
         traced.append(_traced(jax.value_and_grad(problem.output_loss), outputs, *data))
+    if problem.prox is not None:
+        traced.append(_traced(problem.prox, params, 1.0, *data))
+    if problem.tangent is not None:
+        traced.append(_traced(problem.tangent, params, params, *data))
     starts = [np.asarray(leaf) for seed in seeds for leaf in jax.tree.leaves(problem.start(seed))]
-    numbers = [problem.minimum, problem.saddle, problem.sample_fraction, problem.bounded_below]
+    numbers = [problem.certain_minimum, problem.saddle, problem.sample_fraction]
+    numbers += [problem.bounded_below, problem.row_arrays]
     names = [name for name, _ in problem.monitors]
     structure = str(jax.tree.structure(params))
     leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(data)]

@@ -6,6 +6,7 @@ innermost carries one boolean, so that hits are exact and nearly free.
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, NamedTuple
 
 import jax
@@ -15,6 +16,7 @@ from optbench import trees
 from optbench.group import Group
 from optbench.lanes import LANES, SEEDS, SHARED, Lanes, over_lanes
 from optbench.member import Hyperparameters, step_key
+from optbench.optimality import optimality_residual
 from optbench.oracle import Evaluation, Oracle
 from optbench.problem import Params, Problem
 
@@ -98,7 +100,7 @@ def evaluate(problem: Problem, params: Params, keys: jax.Array) -> tuple[Evaluat
 
     def seed(params: Params, key: jax.Array) -> tuple[Evaluation, Any]:
         seen = Oracle(problem, step_key(key, jnp.int32(0))).value_and_grad(params)
-        return seen, _exact(problem, params) if problem.stochastic else _measures(seen)
+        return seen, _exact(problem, params) if problem.stochastic else _measures(problem, seen)
 
     return jax.vmap(seed)(params, keys)
 
@@ -130,7 +132,8 @@ def _segment(form: Form, inputs: Inputs, carry: Carry, end: jax.Array) -> tuple[
     def any_hit(moving: Moving, next_level: jax.Array) -> jax.Array:
         if not form.exact:
             return jnp.zeros((), bool)
-        return jnp.any(_merit(form, inputs, *_measures_of(form, moving)) <= next_level)
+        measures = _measures_of(form, inputs, moving)
+        return jnp.any(_merit(form, inputs, *measures) <= next_level)
 
     def until_hit(state: tuple[Moving, Hits, jax.Array]) -> tuple[Moving, Hits, jax.Array]:
         moving, hits, hit = state
@@ -177,19 +180,21 @@ def _tick(form: Form, inputs: Inputs, moving: Moving) -> Moving:
     return Moving(step, evaluation, slots, calls.at[..., 0].add(1))
 
 
-def _measures(evaluation: Evaluation) -> tuple[jax.Array, jax.Array]:
-    return evaluation.value, trees.norm(evaluation.grad)
+def _measures(problem: Problem, evaluation: Evaluation) -> tuple[jax.Array, jax.Array]:
+    params, value, grad = evaluation
+    return value, trees.norm(optimality_residual(problem, params, grad))
 
 
 def _exact(problem: Problem, params: Params) -> tuple[jax.Array, jax.Array]:
     """(f, |grad f|) from the whole objective."""
-    value, grad = jax.value_and_grad(problem.objective)(params, *problem.data)
-    return value, trees.norm(grad)
+    whole = Oracle(dataclasses.replace(problem, sample_loss=None))
+    return _measures(problem, whole.value_and_grad(params))
 
 
-def _measures_of(form: Form, moving: Moving) -> tuple[jax.Array, jax.Array]:
+def _measures_of(form: Form, inputs: Inputs, moving: Moving) -> tuple[jax.Array, jax.Array]:
     """(f, |grad f|) of all lanes as the steps see them; the norm is dropped where unused."""
-    return over_lanes(_measures, (LANES,), LANES, form.lanes)(moving.evaluation)
+    mapped = over_lanes(_measures, (SHARED, LANES), LANES, form.lanes)
+    return mapped(inputs.problem, moving.evaluation)
 
 
 def _merit(form: Form, inputs: Inputs, value: jax.Array, norm: jax.Array) -> jax.Array:
@@ -198,7 +203,7 @@ def _merit(form: Form, inputs: Inputs, value: jax.Array, norm: jax.Array) -> jax
 
 def _note(form: Form, inputs: Inputs, moving: Moving, hits: Hits, measures: Any = None) -> Hits:
     """The hits after one evaluation."""
-    merit = _merit(form, inputs, *(measures or _measures_of(form, moving)))
+    merit = _merit(form, inputs, *(measures or _measures_of(form, inputs, moving)))
     is_hit = merit <= hits.next_level
     met = (merit[None] <= inputs.levels) & (hits.steps < 0)
     harder = jnp.where(inputs.levels < merit[None], inputs.levels, -jnp.inf).max(0)
@@ -227,7 +232,7 @@ def _log(form: Form, inputs: Inputs, carry: Carry, at_edge: jax.Array) -> Carry:
     moving, hits = carry.moving, carry.hits
     points = moving.evaluation.params
     if form.exact:
-        value, norm = _measures_of(form, moving)
+        value, norm = _measures_of(form, inputs, moving)
     else:
         points = _reported_points(form, inputs, moving)
         mapped = over_lanes(_exact, (SHARED, LANES), LANES, form.lanes)

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from optbench.errors import OptbenchError
+from optbench.errors import NotApplicable, OptbenchError
 from optbench.lanes import LANES, SEEDS, SETTINGS, SHARED, Over, varying
-from optbench.optimizer import Method, Step
+from optbench.optimizer import Method, Optimizer, Step
 from optbench.oracle import Calls, Evaluation, Oracle, untouched
 from optbench.problem import Problem
 
@@ -136,6 +136,7 @@ def examine(
     """
     over = _locate(method, swept)
     values = {name: jax.ShapeDtypeStruct((), start.value.dtype) for name in over}
+    optimizer = _feasible(problem, method, values)
     state = jax.eval_shape(lambda p, v: method.build(v).init(p), start.params, values)
     taken: list[Step] = []
 
@@ -162,7 +163,7 @@ def examine(
         calls_over=calls_over,
         evaluates=taken[-1].evaluation is not None,
         asks=_asks(method, start, state, values),
-        reports_elsewhere=_has_eval_params(method, values),
+        reports_elsewhere=optimizer.eval_params is not None,
         diagnostics=tuple(sorted(told)),
     )
 
@@ -176,13 +177,19 @@ def _asks(method: Method, start: Evaluation, state: Any, values: Any) -> bool:
     return untouched(step, start, state, values) is None
 
 
-def _has_eval_params(method: Method, values: Hyperparameters) -> bool:
-    found: list[bool] = []
+def _feasible(problem: Problem, method: Method, values: Hyperparameters) -> Optimizer:
+    """The optimizer, closed over dead tracers: for what it declares alone.
 
-    def build(values: Hyperparameters) -> None:
-        found.append(method.build(values).eval_params is not None)
-
-    jax.eval_shape(build, values)
+    Raises:
+        NotApplicable: the problem has constraints, and the optimizer knows of none.
+    """
+    found: list[Optimizer] = []
+    jax.eval_shape(lambda values: found.append(method.build(values)), values)
+    if problem.constrained and not found[0].feasible:
+        raise NotApplicable(
+            f"{method.name} leaves the feasible set of this problem",
+            f"project its steps: projected({method.name})",
+        )
     return found[0]
 
 

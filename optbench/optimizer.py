@@ -46,12 +46,14 @@ class Optimizer(NamedTuple):
         step: (evaluation, state, oracle) -> Step.
         eval_params: (params, state) -> the point it reports, where that is not `params`.
         report: state -> {name: scalar}, diagnostics for the log.
+        feasible: whether its points are feasible, where the problem has constraints.
     """
 
     init: Callable[[Params], State]
     step: Callable[[Evaluation, State, Oracle], Step]
     eval_params: Callable[[Params, State], Params] | None = None
     report: Callable[[State], dict[str, jax.Array]] | None = None
+    feasible: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

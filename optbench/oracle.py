@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from optbench import trees
 from optbench.errors import NotApplicable
+from optbench.optimality import smooth_grad
 from optbench.problem import Params, Problem
 
 
@@ -68,6 +70,46 @@ class Oracle:
         """f and its gradient at params, the direction of steepest ascent also where complex."""
         value, grad = jax.value_and_grad(self._loss)(params)
         return Evaluation(params, value, jax.tree.map(jnp.conj, grad))
+
+    def smooth_grad(self, evaluation: Evaluation) -> Params:
+        """The gradient of f less its nonsmooth part, from the evaluation of f."""
+        return smooth_grad(self.problem, evaluation.params, evaluation.grad)
+
+    def tangent(self, evaluation: Evaluation) -> Params:
+        """The gradient's part in the tangent space of the feasible set, where that is a manifold.
+
+        Elsewhere the gradient itself.
+        """
+        problem, (params, _, grad) = self.problem, evaluation
+        return grad if problem.tangent is None else problem.tangent(params, grad, *problem.data)
+
+    def prox(self, params: Params, step: Any) -> Params:
+        """argmin_u h(u) + |u - params|^2 / (2 step), or the nearest feasible point.
+
+        Raises:
+            NotApplicable: f has a nonsmooth part, and no prox of it is given.
+        """
+        problem = self.problem
+        if problem.prox is not None:
+            return problem.prox(params, step, *problem.data)
+        if problem.nonsmooth is not None:
+            raise NotApplicable(
+                "no prox is known for the nonsmooth part of this problem",
+                "give Problem.prox, or use a subgradient method",
+            )
+        return params
+
+    def project(self, params: Params) -> Params:
+        """The nearest feasible point.
+
+        Raises:
+            NotApplicable: f has a nonsmooth part, whose prox depends on the step.
+        """
+        if self.problem.nonsmooth is not None:
+            raise NotApplicable(
+                "this problem has a nonsmooth part and no constraint", "use proximal_gradient"
+            )
+        return self.prox(params, jnp.ones((), trees.norm(params).dtype))
 
     def hessian_product(self, params: Params) -> Callable[[Params], Params]:
         """v -> (hess f)(params) v, forward over reverse; no Hessian is formed."""

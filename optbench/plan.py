@@ -116,7 +116,7 @@ def merit_of(problem: Problem) -> Merit:
     """What targets on this problem are fractions of."""
     if problem.saddle is not None:
         return "escape"
-    return "gradient norm" if problem.minimum is None else "suboptimality"
+    return "gradient norm" if problem.certain_minimum is None else "suboptimality"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)

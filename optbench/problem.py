@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Callable
 from typing import Any, Literal
 
 import jax
-import numpy as np
 
-from optbench import catalog, trees
-from optbench.catalog import Catalog
+from optbench import trees
 from optbench.errors import OptbenchError
 
 Params = Any  # a pytree of floating-point arrays
 MinimumKind = Literal["closed form", "published", "certified", "best known"]
+CriticalKind = Literal["local minimum", "saddle", "maximum"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Constants:
     """What theory needs to know of an objective; `None` is unknown.
 
+    They hold on the feasible set where the problem has one, and everywhere else. L, mu, M and
+    `quadratic` are of the smooth part: f itself, less `Problem.nonsmooth` where that is given.
+
     Attributes:
         smoothness: L, with |grad f(x) - grad f(y)| <= L |x - y| for all x, y.
         strong_convexity: mu, with f(x) - mu |x|^2 / 2 convex (0 for merely convex).
         hessian_lipschitz: M, with |hess f(x) - hess f(y)| <= M |x - y|.
+        gradient_bound: G, with |g| <= G for every (sub)gradient g of f.
+        noise_variance: sigma^2, with E |g(x, key) - grad f(x)|^2 <= sigma^2 for a sampled gradient.
         convex: whether f is convex.
         quadratic: whether f is a quadratic function.
         sharp: whether `smoothness` and `strong_convexity` are attained.
@@ -34,6 +37,8 @@ class Constants:
     smoothness: float | None = None
     strong_convexity: float | None = None
     hessian_lipschitz: float | None = None
+    gradient_bound: float | None = None
+    noise_variance: float | None = None
     convex: bool | None = None
     quadratic: bool = False
     sharp: bool = False
@@ -46,14 +51,30 @@ class Constants:
         return self.smoothness / self.strong_convexity
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class CriticalPoint:
+    """A point other than x* where the gradient vanishes: what traps or delays a solver.
+
+    Attributes:
+        kind: nothing near a local minimum lies lower; near a saddle both higher and lower points
+            lie.
+        value: f there.
+        point: pytree like the params.
+    """
+
+    kind: CriticalKind
+    value: float
+    point: Params
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Problem:
     """An objective over a pytree of parameters, with its passport.
 
-    A `Problem` is a pytree: its leaves are `data`, its structure is its functions. The passport
-    (name, start, minimum, constants, ...) is no part of that structure, so all instances of a
-    family share one compiled program. Functions live at module level; a lambda made afresh in
-    each call is a new compilation.
+    A `Problem` is a pytree: its leaves are `data`, its structure is its functions and `row_arrays`.
+    The passport (name, start, minimum, constants, ...) is no part of that structure, so all
+    instances of a family share one compiled program. Functions live at module level; a lambda made
+    afresh in each call is a new compilation.
 
     Attributes:
         objective: f(params, *data) -> real scalar.
@@ -61,7 +82,9 @@ class Problem:
         data: arrays that `objective` and its kin take after params.
         minimum: f*, or None where unknown.
         minimizer: x*, or None where unknown.
-        minimum_kind: where `minimum` comes from.
+        minimum_kind: where `minimum` comes from. A published one is refined to rounding by Newton's
+            method and agrees with all published digits; a best known one decides no verdict.
+        critical_points: others than x*, as far as they are known.
         saddle: f at the saddle the problem is about; its target is then escape, and descent
             without bound is no failure.
         bounded_below: whether f has a lower bound.
@@ -71,8 +94,17 @@ class Problem:
             is a negative log-likelihood in natural parameters z, J^T (hess output_loss) J is the
             Fisher matrix.
         output_loss: l(z, *data) -> real scalar, convex in z.
+        nonsmooth: h(params, *data) -> real scalar, the part of f that is not differentiable
+            everywhere: f - h is smooth. Where it is a part no prox is known for, it may be f.
+        prox: (params, step, *data) -> argmin_u h(u) + |u - params|^2 / (2 step). Without
+            `nonsmooth`, the nearest point of the feasible set, whatever the step; f is defined
+            around that set, and may be lower outside.
+        tangent: (params, v, *data) -> v projected on the tangent space at params of the feasible
+            set, where that is a manifold; `prox` then retracts to it.
         sample_loss: l(params, key, *data) -> real scalar, an unbiased estimate of f.
         sample_fraction: cost of a sampled gradient over that of a full one (B / N).
+        row_arrays: how many of the data arrays, from the first, hold one row per term, where f is
+            a mean over rows; 0 where it is no finite sum.
         monitors: (name, function of (params, *data)) pairs, evaluated at log points off the clock.
         region: ((low, high), ...) per coordinate, the box a contour plot shows.
         coordinates: what a plot calls the coordinates; None for x_1, x_2.
@@ -86,14 +118,19 @@ class Problem:
     minimum: float | None = None
     minimizer: Params | None = None
     minimum_kind: MinimumKind | None = None
+    critical_points: tuple[CriticalPoint, ...] = ()
     saddle: float | None = None
     bounded_below: bool = True
     constants: Constants = Constants()
     residuals: Callable[..., Any] | None = None
     outputs: Callable[..., Any] | None = None
     output_loss: Callable[..., Any] | None = None
+    nonsmooth: Callable[..., Any] | None = None
+    prox: Callable[..., Any] | None = None
+    tangent: Callable[..., Any] | None = None
     sample_loss: Callable[..., Any] | None = None
     sample_fraction: float = 1.0
+    row_arrays: int = 0
     monitors: tuple[tuple[str, Callable[..., Any]], ...] = ()
     region: tuple[tuple[float, float], ...] | None = None
     coordinates: tuple[str, ...] | None = None
@@ -109,6 +146,21 @@ class Problem:
     def stochastic(self) -> bool:
         """Whether optimizers see sampled losses."""
         return self.sample_loss is not None
+
+    @property
+    def constrained(self) -> bool:
+        """Whether only the points that prox leaves in place are feasible."""
+        return self.prox is not None and self.nonsmooth is None
+
+    @property
+    def smooth_part(self) -> Callable[..., Any]:
+        """f - h, equal for equal functions: f itself where all of it is smooth."""
+        return self.objective if self.nonsmooth is None else Less(self.objective, self.nonsmooth)
+
+    @property
+    def certain_minimum(self) -> float | None:
+        """f*, where a verdict may rest on it: None where it is unknown or only the best known."""
+        return None if self.minimum_kind == "best known" else self.minimum
 
     @property
     def has_fisher(self) -> bool:
@@ -145,16 +197,39 @@ class Problem:
         return values
 
 
-_FUNCTIONS = ("objective", "residuals", "outputs", "output_loss", "sample_loss", "monitors")
+@dataclasses.dataclass(frozen=True)
+class Less:
+    """One function of (params, *data) less another."""
+
+    whole: Callable[..., Any]
+    part: Callable[..., Any]
+
+    def __call__(self, params: Params, *data: Any) -> Any:
+        """whole - part."""
+        return self.whole(params, *data) - self.part(params, *data)
+
+
+_STRUCTURE = (
+    "objective",
+    "residuals",
+    "outputs",
+    "output_loss",
+    "nonsmooth",
+    "prox",
+    "tangent",
+    "sample_loss",
+    "monitors",
+    "row_arrays",
+)
 
 
 def _flatten(problem: Problem) -> tuple[tuple[Any], tuple[Any, ...]]:
-    return (problem.data,), tuple(getattr(problem, name) for name in _FUNCTIONS)
+    return (problem.data,), tuple(getattr(problem, name) for name in _STRUCTURE)
 
 
-def _unflatten(functions: tuple[Any, ...], children: tuple[Any]) -> Problem:
+def _unflatten(structure: tuple[Any, ...], children: tuple[Any]) -> Problem:
     return Problem(
-        **dict(zip(_FUNCTIONS, functions, strict=True)), data=children[0], start=_no_start
+        **dict(zip(_STRUCTURE, structure, strict=True)), data=children[0], start=_no_start
     )
 
 
@@ -163,89 +238,3 @@ def _no_start(seed: int) -> Params:
 
 
 jax.tree_util.register_pytree_node(Problem, _flatten, _unflatten)
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class StartNear:
-    """Seed 0 starts at `center`; every other seed at center + scale * standard normal draws."""
-
-    center: Params
-    scale: float = 0.1
-
-    def __call__(self, seed: int) -> Params:
-        """The start of this seed."""
-        center = jax.tree.map(_inexact, self.center)
-        if seed == 0:
-            return center
-        rng = np.random.default_rng(seed)
-        return jax.tree.map(lambda x: x + self.scale * rng.standard_normal(x.shape), center)
-
-
-def _inexact(leaf: Any) -> np.ndarray:
-    """The leaf as float64 or complex128."""
-    return np.asarray(leaf, dtype=np.result_type(np.asarray(leaf).dtype, np.float64))
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class StartNormal:
-    """Every seed starts at scale * standard normal draws of this shape."""
-
-    shape: tuple[int, ...]
-    scale: float = 1.0
-
-    def __call__(self, seed: int) -> np.ndarray:
-        """The start of this seed."""
-        return self.scale * np.random.default_rng(seed).standard_normal(self.shape)
-
-
-def start_near(center: Params, scale: float = 0.1) -> StartNear:
-    """A start rule: the published start for seed 0, its neighborhood for the others."""
-    return StartNear(center, scale)
-
-
-def standard_normal(shape: tuple[int, ...], scale: float = 1.0) -> StartNormal:
-    """A start rule: independent normal draws."""
-    return StartNormal(shape, scale)
-
-
-def problem_builder(label: str, problems: Catalog) -> Callable[[], Problem]:
-    """What builds the problem of a label.
-
-    Args:
-        label: `rosenbrock[dim=10]` or `file.py:function`.
-        problems: the catalog to look in.
-
-    Raises:
-        OptbenchError: an unknown name or argument, or a label that cannot be read.
-    """
-    parsed = catalog.parse_label(label)
-    if parsed.inner is not None:
-        raise OptbenchError(f"problem {parsed.name!r} wraps no other", catalog.GRAMMAR)
-    factory = catalog.lookup(parsed.name, problems, "problem", "Problem")
-    catalog.check_arguments(factory, parsed.arguments, "problem", parsed.name)
-    return functools.partial(factory, **dict(parsed.arguments))
-
-
-def find_problem(label: str, problems: Catalog) -> Problem:
-    """The problem that a label names.
-
-    Args:
-        label: as `problem_builder` takes it.
-        problems: the catalog to look in.
-
-    Raises:
-        OptbenchError: there is none, or its function refuses its arguments or returns no problem.
-    """
-    build = problem_builder(label, problems)
-    try:
-        problem = build()
-    except (TypeError, ValueError) as error:
-        raise OptbenchError(
-            f"problem {label!r} cannot be built: {error}", "look at its arguments"
-        ) from error
-    if not isinstance(problem, Problem):
-        raise OptbenchError(
-            f"problem {label!r} is a {type(problem).__name__}",
-            "the function returns an optbench.Problem",
-        )
-    return dataclasses.replace(problem, name=label)

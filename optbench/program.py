@@ -182,7 +182,7 @@ def trace_group(
         shapes = abstract(problem)
         members = []
         for method in methods:
-            anywhere = (method.structure, swept, dtype, _outline(start))
+            anywhere = (method.structure, swept, dtype, problem.constrained, _outline(start))
             here = (*anywhere, _outline(shapes))
             member = _MEMBERS.get(anywhere) or _MEMBERS.get(here)
             if member is None:

@@ -65,7 +65,7 @@ def execute(job: Job, member: int = 0, progress: Progress | None = None) -> Traj
     return assemble(
         finished,
         frame,
-        curvature=_curvature(job, finished) if frame.merit == "gradient norm" else None,
+        curvature=_curvature(job, finished) if _decides(job.problem) else None,
         compile_seconds=job.program.compile_seconds,
         run_seconds=time.perf_counter() - began,
     )
@@ -94,6 +94,12 @@ def _drive(program: Program, inputs: Inputs, carry: Carry, tell: Progress) -> Ca
         spent = max(time.perf_counter() - began, 1e-6)
         chunk = max(1, int(chunk * min(64.0, CHUNK_SECONDS / spent)))
         stop = step + chunk
+
+
+def _decides(problem: Problem) -> bool:
+    """Whether curvature tells minimizers from saddles: where f is smooth and x is free."""
+    free = problem.prox is None and problem.nonsmooth is None
+    return free and merit_of(problem) == "gradient norm"
 
 
 def _curvature(job: Job, finished: list[Finished]) -> np.ndarray:

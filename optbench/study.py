@@ -18,8 +18,9 @@ from optbench.environment import describe_environment
 from optbench.errors import OptbenchError
 from optbench.fingerprint import digest, digest_environment
 from optbench.instance import Instance, make_instance
+from optbench.labels import problem_builder
 from optbench.optimizer import Method, find_method
-from optbench.problem import Problem, problem_builder
+from optbench.problem import Problem
 from optbench.program import SEARCH_OPTIONS
 from optbench.records import Cell, ProblemRecord
 from optbench.results import Results, read_results, study_name

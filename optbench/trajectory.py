@@ -38,7 +38,8 @@ class Trajectory:
     Attributes:
         steps: [T] step of each log point.
         value: [S, H, T] f at the reported point, exact also where steps saw samples.
-        gradient_norm: [S, H, T] |grad f| there.
+        gradient_norm: [S, H, T] |grad f| there; where f has a prox or lives on a manifold, the
+            norm of the optimality residual (`optbench.optimality`).
         cost: [S, H, T] gradient-equivalents spent up to and including that evaluation.
         calls: kind of oracle call -> [S, H, T] count so far.
         targets: [K] fractions of the start's merit, hardest last.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+import math
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -59,3 +60,47 @@ def cast(tree: Tree, dtype: str) -> Tree:
 def flat(tree: Tree) -> np.ndarray:
     """All leaves of a NumPy tree in one vector."""
     return np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(tree)])
+
+
+class Layout(NamedTuple):
+    """How real coordinates make a tree; complex numbers take two each.
+
+    Attributes:
+        structure: the tree.
+        leaves: (shape, whether complex) per leaf.
+    """
+
+    structure: Any
+    leaves: tuple[tuple[tuple[int, ...], bool], ...]
+
+
+def layout_of(tree: Tree) -> Layout:
+    """The layout of a tree."""
+    leaves, structure = jax.tree.flatten(tree)
+    return Layout(structure, tuple((np.shape(leaf), np.iscomplexobj(leaf)) for leaf in leaves))
+
+
+def coordinates(tree: Tree, xp: Any = jnp) -> Any:
+    """A tree as one vector of real coordinates.
+
+    Args:
+        tree: of arrays.
+        xp: jax.numpy, or numpy, which keeps float64 outside of a trace.
+    """
+    parts = [
+        xp.stack([leaf.real, leaf.imag], axis=-1) if np.iscomplexobj(leaf) else leaf
+        for leaf in jax.tree.leaves(tree)
+    ]
+    return xp.concatenate([xp.reshape(part, -1) for part in parts])
+
+
+def unpack(layout: Layout, flat: Any) -> Tree:
+    """The tree of these coordinates."""
+    leaves, end = [], 0
+    for shape, is_complex in layout.leaves:
+        begin, end = end, end + math.prod(shape) * (1 + is_complex)
+        part = flat[begin:end]
+        if is_complex:
+            part = part[0::2] + 1j * part[1::2]
+        leaves.append(part.reshape(shape))
+    return jax.tree.unflatten(layout.structure, leaves)

@@ -29,8 +29,9 @@ def validate_problem(problem: Problem) -> None:
     Raises:
         OptbenchError: params are empty or not floating-point; data are not arrays of numbers; the
             objective or another part fails when called, or returns something else than it
-            should; f is not finite at the start; minimum or saddle is not finite; minimizer or
-            region do not fit params; sample_fraction is out of range, or nothing is sampled.
+            should; f is not finite at the start; minimum or saddle is not finite; minimizer,
+            critical points or region do not fit params; sample_fraction is out of range, or nothing
+            is sampled; row_arrays does not count data arrays of one length.
     """
     if not isinstance(problem, Problem):
         raise OptbenchError(
@@ -41,6 +42,7 @@ def validate_problem(problem: Problem) -> None:
         params, data = _start(problem), _data(problem)
         _require_scalar(problem, "objective", problem.objective, params, *data)
         _check_structure(problem, params, data)
+        _check_steps(problem, params, data)
         _check_samples(problem, params, data)
         _check_passport(problem, params)
         value = float(jax.jit(problem.objective)(params, *data))
@@ -162,6 +164,30 @@ def _check_structure(problem: Problem, params: Params, data: tuple[Any, ...]) ->
         _require_scalar(problem, f"monitor {name!r}", monitor, params, *data)
 
 
+def _check_steps(problem: Problem, params: Params, data: tuple[Any, ...]) -> None:
+    """The nonsmooth part, its prox, and the tangent space."""
+    if problem.nonsmooth is not None:
+        _require_scalar(problem, "nonsmooth", problem.nonsmooth, params, *data)
+    if problem.tangent is not None and not problem.constrained:
+        raise _refusal(
+            problem, "tangent is given where nothing is constrained", "give prox, a retraction"
+        )
+    steps = {"prox": (params, jnp.ones(())), "tangent": (params, params)}
+    for part, arguments in steps.items():
+        function = getattr(problem, part)
+        if function is None:
+            continue
+        made = _outline(problem, part, function, *arguments, *data)
+        if jax.tree.map(_shape_and_dtype, made) != jax.tree.map(_shape_and_dtype, params):
+            raise _refusal(
+                problem, f"{part} returns no params", f"{part} gives a pytree like the start"
+            )
+
+
+def _shape_and_dtype(leaf: Any) -> str:
+    return f"{leaf.shape} {leaf.dtype}"
+
+
 def _check_samples(problem: Problem, params: Params, data: tuple[Any, ...]) -> None:
     if problem.sample_loss is not None:
         _require_scalar(
@@ -172,6 +198,13 @@ def _check_samples(problem: Problem, params: Params, data: tuple[Any, ...]) -> N
             problem,
             f"sample_fraction is {problem.sample_fraction}",
             "it is the price of a sampled gradient over a full one: batch_size / num_samples",
+        )
+    rows = {np.shape(array)[:1] for array in data[: problem.row_arrays]}
+    if not 0 <= problem.row_arrays <= len(data) or len(rows) > 1 or () in rows:
+        raise _refusal(
+            problem,
+            f"row_arrays is {problem.row_arrays}",
+            "the data arrays that hold one row per term come first, and have one length",
         )
     if problem.sample_loss is None and problem.sample_fraction != 1:
         raise _refusal(
@@ -186,13 +219,16 @@ def _check_passport(problem: Problem, params: Params) -> None:
         value = getattr(problem, part)
         if value is not None and not np.isfinite(value):
             raise _refusal(problem, f"{part} is {value}", "write None where it is unknown")
-    if problem.minimizer is not None:
-        shapes = jax.tree.map(np.shape, params), jax.tree.map(np.shape, problem.minimizer)
+    points = {} if problem.minimizer is None else {"minimizer": problem.minimizer}
+    for index, critical in enumerate(problem.critical_points):
+        points[f"critical point {index} ({critical.kind})"] = critical.point
+    for name, point in points.items():
+        shapes = jax.tree.map(np.shape, params), jax.tree.map(np.shape, point)
         if shapes[0] != shapes[1]:
             raise _refusal(
                 problem,
-                f"minimizer has shapes {shapes[1]} where params have {shapes[0]}",
-                "minimizer is x*, a pytree like the one that start gives",
+                f"{name} has shapes {shapes[1]} where params have {shapes[0]}",
+                "it is a pytree like the one that start gives",
             )
     if problem.region is not None:
         dim = sum(leaf.size for leaf in jax.tree.leaves(params))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 
 
@@ -21,3 +23,26 @@ def orthonormal(rng: np.random.Generator, num_rows: int, num_columns: int) -> np
     """
     q, r = np.linalg.qr(rng.standard_normal((num_rows, num_columns)))
     return q * np.sign(np.diag(r))
+
+
+@dataclasses.dataclass(frozen=True)
+class StartOrthonormal:
+    """A start rule: orthonormal columns, uniform over the Stiefel manifold."""
+
+    num_rows: int
+    num_columns: int
+
+    def __call__(self, seed: int) -> np.ndarray:
+        """The start of this seed."""
+        return orthonormal(np.random.default_rng(seed), self.num_rows, self.num_columns)
+
+
+@dataclasses.dataclass(frozen=True)
+class StartOnSphere:
+    """A start rule: a point drawn uniformly from the unit sphere."""
+
+    dim: int
+
+    def __call__(self, seed: int) -> np.ndarray:
+        """The start of this seed."""
+        return orthonormal(np.random.default_rng(seed), self.dim, 1)[:, 0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,7 +17,7 @@ class Samples:
 
     Attributes:
         features: [n, d] float64.
-        targets: [n] or [n, number of classes] float64.
+        targets: [n] or [n, number of classes or of outputs] float64.
     """
 
     features: np.ndarray
@@ -44,6 +45,15 @@ def breast_cancer() -> Samples:
 
     features, labels = load_breast_cancer(return_X_y=True)
     return Samples(_with_intercept(_standardized(features)), 2.0 * labels - 1)
+
+
+@functools.cache
+def iris() -> Samples:
+    """150 flowers, 4 standardized features and a column of ones; 3 species, one-hot."""
+    from sklearn.datasets import load_iris
+
+    features, labels = load_iris(return_X_y=True)
+    return Samples(_with_intercept(_standardized(features)), np.eye(3)[labels])
 
 
 @functools.cache
@@ -89,3 +99,58 @@ def two_classes(num_samples: int, dim: int, condition_number: float, seed: int) 
     logits *= 2 / np.sqrt(np.mean(logits**2))
     labels = np.where(rng.random(num_samples) < 1 / (1 + np.exp(-logits)), 1.0, -1.0)
     return Samples(features, labels)
+
+
+class Planted(NamedTuple):
+    """A data set with the weights that made it.
+
+    Attributes:
+        data: features and targets.
+        weights: [d] or [d, number of outputs].
+    """
+
+    data: Samples
+    weights: np.ndarray
+
+
+@functools.lru_cache(maxsize=8)
+def linear_targets(
+    num_samples: int,
+    dim: int,
+    num_targets: int,
+    *,
+    condition_number: float,
+    noise: float,
+    seed: int,
+) -> Planted:
+    """Targets X W + E with errors E orthogonal to the columns of X: W is the least-squares fit.
+
+    X^T X / n has eigenvalues log-spaced from 1 down to 1 / condition_number in a random basis; the
+    errors of each target have a root mean square of exactly `noise`.
+    """
+    rng = data_rng(seed)
+    basis = orthonormal(rng, num_samples, dim + num_targets) * np.sqrt(num_samples)
+    scales = np.sqrt(np.geomspace(1.0, 1.0 / condition_number, dim))
+    features = basis[:, :dim] * scales @ orthonormal(rng, dim, dim).T
+    weights = rng.standard_normal((dim, num_targets))
+    return Planted(Samples(features, features @ weights + noise * basis[:, dim:]), weights)
+
+
+@functools.lru_cache(maxsize=8)
+def counts(num_samples: int, dim: int, seed: int) -> Samples:
+    """Standard normal features, and counts of rates exp(x.w), x.w of root mean square 1."""
+    rng = data_rng(seed)
+    features = rng.standard_normal((num_samples, dim))
+    logits = features @ rng.standard_normal(dim)
+    logits /= np.sqrt(np.mean(logits**2))
+    return Samples(features, rng.poisson(np.exp(logits)).astype(float))
+
+
+@functools.lru_cache(maxsize=8)
+def contaminated(num_samples: int, dim: int, outliers: float, seed: int) -> Samples:
+    """Targets x.w + standard normal noise; a share of them, the outliers, is 20 too high."""
+    rng = data_rng(seed)
+    features = rng.standard_normal((num_samples, dim))
+    targets = features @ rng.standard_normal(dim) + rng.standard_normal(num_samples)
+    targets[: round(outliers * num_samples)] += 20.0
+    return Samples(features, targets)

@@ -22,8 +22,9 @@ from optbench.checks import Comparison, Verdict, check_bound, check_problem
 from optbench.errors import OptbenchError
 from optbench.optimizer import make_method
 from optbench.optimizers.gradient_descent import gradient_descent
-from optbench.problem import Constants, Problem, start_near
-from problems.classification import logistic_breast_cancer
+from optbench.problem import Constants, Problem
+from optbench.start import start_near
+from problems.classification.likelihoods import logistic_breast_cancer
 
 THEOREMS = collect("optbench.bounds", "Theorem")
 TIGHT = [name for name, function in THEOREMS.items() if function().attained_at]

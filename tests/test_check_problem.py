@@ -8,18 +8,24 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from test_composite import DEFECTS as STEP_DEFECTS
 
-from optbench.catalog import collect
 from optbench.checks import check_problem
 from optbench.checks.probes import layout_of, pack, unpack
 from optbench.checks.record import at_most
 from optbench.errors import OptbenchError
-from optbench.problem import Constants, Problem, start_near
-from problems.classical import booth, rosenbrock
-from problems.classification import logistic_separable
+from optbench.problem import Constants, Problem
+from optbench.start import start_near
+from optbench.transforms import noisy
+from problems.classical.bowls import booth
+from problems.classical.valleys import rosenbrock
+from problems.classification.likelihoods import logistic_breast_cancer, logistic_separable
+from problems.convex_composite.constrained import box_least_squares
+from problems.convex_composite.kinked import absolute_value
+from problems.convex_composite.penalized import lasso
+from problems.factorization.eigenvectors import rayleigh_quotient
 from problems.quadratics import quadratic, saddle
-from problems.regression import least_squares_diabetes
-from problems.stochastic import logistic_minibatch
+from problems.regression.least_squares import least_squares_diabetes
 
 START = start_near(np.array([1.0, -2.0]))
 
@@ -79,12 +85,16 @@ def gradient_is_nan(params):
     return jnp.sqrt(sphere(params - jnp.array([1.0, -2.0])))
 
 
+def sampled():
+    return logistic_breast_cancer(batch_size=32)
+
+
 def scaled_sample(params, key, *data):
-    return 1.1 * logistic_minibatch().sample_loss(params, key, *data)
+    return 1.1 * sampled().sample_loss(params, key, *data)
 
 
 def frozen_sample(params, key, *data):
-    return logistic_minibatch().sample_loss(jax.lax.stop_gradient(params), key, *data)
+    return sampled().sample_loss(jax.lax.stop_gradient(params), key, *data)
 
 
 def identity(params, *data):
@@ -113,7 +123,7 @@ DEFECTS = {
     "provenance": lambda: changed(booth(), minimum_kind=None),
     "minimum": lambda: changed(booth(), minimum=-1e-9),
     "stationary": lambda: changed(booth(), minimizer=np.array([1.0, 3.0 + 1e-9])),
-    "certified": lambda: claiming(logistic_minibatch(), strong_convexity=None),
+    "certified": lambda: claiming(sampled(), strong_convexity=None),
     "never beaten": lambda: changed(booth(), minimum=1e-9, minimizer=None),
     "smoothness": lambda: claiming(booth(), smoothness=18 * 0.97),
     "strong convexity": lambda: claiming(booth(), strong_convexity=2 * 1.03),
@@ -126,8 +136,10 @@ DEFECTS = {
     "fisher": lambda: changed(
         saddle(), outputs=identity, output_loss=lambda z, *data: saddle().objective(z, *data)
     ),
-    "sampled loss": lambda: changed(logistic_minibatch(), sample_loss=scaled_sample),
-    "sampled slope": lambda: changed(logistic_minibatch(), sample_loss=frozen_sample),
+    "sampled loss": lambda: changed(sampled(), sample_loss=scaled_sample),
+    "rows": lambda: changed(least_squares_diabetes(), row_arrays=1),
+    "noise variance": lambda: claiming(noisy(booth(), scale=0.5), noise_variance=0.4),
+    "sampled slope": lambda: changed(sampled(), sample_loss=frozen_sample),
 }
 
 
@@ -138,11 +150,13 @@ def test_law_rejects_its_defect(law):
 
 
 def test_every_law_has_a_defect():
-    """The laws that the problems of the catalog meet, taken together, are those above."""
+    """The laws that problems of all kinds meet, taken together, are those above and of steps."""
     met = set()
-    for name in ("rosenbrock", "least_squares_diabetes", "logistic_minibatch", "saddle"):
-        met |= {check.law for check in check_problem(collect("problems", "Problem")[name]())}
-    assert met == set(DEFECTS)
+    plain = rosenbrock(), least_squares_diabetes(), sampled(), saddle(), noisy(booth())
+    steps = box_least_squares(), lasso(), absolute_value(), rayleigh_quotient()
+    for problem in (*plain, *steps):
+        met |= {check.law for check in check_problem(problem)}
+    assert met == set(DEFECTS) | {law for law, *_ in STEP_DEFECTS.values()}
 
 
 def test_a_claimed_quadratic_has_a_constant_hessian():
@@ -152,7 +166,7 @@ def test_a_claimed_quadratic_has_a_constant_hessian():
 
 @pytest.mark.parametrize("seed", range(3))
 def test_laws_hold_for_other_seeds(seed):
-    for problem in (least_squares_diabetes(), logistic_minibatch(), rosenbrock()):
+    for problem in (least_squares_diabetes(), sampled(), rosenbrock()):
         assert all(check.passed for check in check_problem(problem, seed=seed))
 
 

@@ -86,7 +86,7 @@ def test_reading_needs_no_jax(ran, tmp_path, fresh_python):
 @pytest.fixture(scope="module")
 def listed() -> dict[str, list[dict]]:
     """What `optbench list` knows, by kind."""
-    kinds = ("problems", "optimizers", "theorems", "studies")
+    kinds = ("problems", "transforms", "optimizers", "theorems", "studies")
     return {kind: json.loads(optbench("list", kind, "--json").stdout) for kind in kinds}
 
 
@@ -98,8 +98,11 @@ def test_lists_hold_the_whole_catalogs(listed):
     ):
         entries = catalog.collect(module, returns)
         assert {r["name"]: r["family"] for r in listed[kind]} == {
-            name: function.__module__.rpartition(".")[2] for name, function in entries.items()
+            name: function.__module__.removeprefix(f"{module}.").partition(".")[0]
+            for name, function in entries.items()
         }
+    transforms = catalog.collect("optbench.transforms", "Problem", wrapping=True)
+    assert {r["name"] for r in listed["transforms"]} == set(transforms) >= {"noisy", "rotated"}
 
 
 def test_lists_as_text_show_every_entry_below_its_family(listed):
@@ -119,7 +122,38 @@ def test_a_listed_problem_shows_its_passport(listed):
     assert booth["condition_number"] == pytest.approx(9)
     assert records["rosenbrock"]["arguments"] == {"dim": 2}
     assert records["rosenbrock"]["condition_number"] is None  # unknown, and valid JSON
-    assert records["logistic_minibatch"]["class"] == "strongly convex, sampled"
+    assert records["variational_logistic"]["class"] == "strongly convex, nonsmooth, sampled"
+
+
+FILTERS = {
+    ("--convex",): lambda r: r["constants"]["convex"],
+    ("--max-dim", "3"): lambda r: r["dim"] <= 3,
+    ("--family", "nist"): lambda r: r["family"] == "nist",
+    ("--convex", "--max-dim", "10", "--family", "quadratics"): lambda r: (
+        r["constants"]["convex"] and r["dim"] <= 10 and r["family"] == "quadratics"
+    ),
+}
+
+
+@pytest.mark.parametrize("chosen", FILTERS)
+def test_filters_choose_problems(listed, chosen):
+    found = json.loads(optbench("list", "problems", *chosen, "--json").stdout)
+    assert found == [record for record in listed["problems"] if FILTERS[chosen](record)]
+    assert 0 < len(found) < len(listed["problems"])
+
+
+def test_a_best_known_minimum_is_shown_as_a_bound(listed):
+    lines = as_text("problems", listed["problems"], 200).splitlines()
+    bounds = {line.split()[0] for line in lines if " <= " in line}
+    kinds = {record["name"]: record["minimum_kind"] for record in listed["problems"]}
+    assert bounds == {name for name, kind in kinds.items() if kind == "best known"} != set()
+
+
+def test_transforms_are_checked_by_label():
+    checked = optbench("check", "noisy(booth)[scale=0.5]", "--json")
+    (checks,) = json.loads(checked.stdout).values()
+    laws = {law["law"]: law["passed"] for law in checks}
+    assert all(laws.values()) and "noise variance" in laws
 
 
 def test_shipped_studies_are_listed(listed):

@@ -17,9 +17,10 @@ from optbench.optimizer import Method, make_method
 from optbench.optimizers.adaptive import adam
 from optbench.optimizers.clipping import clip_by_global_norm
 from optbench.oracle import Prices
-from optbench.problem import Problem, start_near
+from optbench.problem import Problem
 from optbench.run import run
-from problems.classification import logistic
+from optbench.start import start_near
+from problems.classification.likelihoods import logistic
 from problems.quadratics import quadratic
 
 COMPILE = "/jax/core/compile/backend_compile_duration"

@@ -34,7 +34,8 @@ import optbench.store
 from optbench.design import LogGrid, Study
 from optbench.errors import OptbenchError
 from optbench.optimizer import make_method
-from optbench.problem import Problem, start_near
+from optbench.problem import Problem
+from optbench.start import start_near
 from optbench.study import Parts, run_parts
 
 folder, cache, defect = sys.argv[1:]

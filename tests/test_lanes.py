@@ -13,7 +13,8 @@ from optbench.lanes import LANES, SEEDS, SETTINGS, SHARED, lead, over_lanes, var
 from optbench.member import examine
 from optbench.optimizer import Optimizer, Step, make_method
 from optbench.oracle import Evaluation
-from optbench.problem import Problem, standard_normal
+from optbench.problem import Problem
+from optbench.start import standard_normal
 
 
 def one_lane(carry, rate, key):

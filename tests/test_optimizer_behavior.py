@@ -25,7 +25,8 @@ from optbench.optimizers.lbfgs import lbfgs
 from optbench.optimizers.natural_gradient import natural_gradient
 from optbench.optimizers.newton import newton_cg
 from optbench.oracle import Evaluation, Oracle
-from optbench.problem import Problem, standard_normal
+from optbench.problem import Problem
+from optbench.start import standard_normal
 
 # ---- Newton-CG: negative curvature and rounding
 

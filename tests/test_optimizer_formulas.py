@@ -25,7 +25,8 @@ from optbench.optimizers.lbfgs import lbfgs
 from optbench.optimizers.momentum import momentum, nesterov
 from optbench.optimizers.natural_gradient import natural_gradient
 from optbench.optimizers.newton import newton_cg
-from optbench.problem import Problem, standard_normal
+from optbench.problem import Problem
+from optbench.start import standard_normal
 
 # ---- a second source: the formulas once more, in NumPy
 

@@ -19,7 +19,8 @@ from optbench.optimizers.clipping import clip_by_global_norm
 from optbench.optimizers.gradient_descent import gradient_descent
 from optbench.optimizers.lbfgs import lbfgs
 from optbench.oracle import Calls, Oracle, untouched
-from optbench.problem import Problem, standard_normal
+from optbench.problem import Problem
+from optbench.start import standard_normal
 
 OPTIMIZERS = collect("optbench.optimizers", "Optimizer")
 

@@ -8,7 +8,8 @@ from jax.flatten_util import ravel_pytree
 
 from optbench.errors import NotApplicable, OptbenchError
 from optbench.oracle import Calls, Oracle, Prices, RefusingOracle, untouched
-from optbench.problem import Problem, standard_normal
+from optbench.problem import Problem
+from optbench.start import standard_normal
 
 rng = np.random.default_rng(0)
 INPUTS, TARGETS = rng.standard_normal((8, 3)), rng.standard_normal((8, 2))

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from optbench.errors import OptbenchError
-from optbench.problem import Constants, Problem, standard_normal, start_near
+from optbench.problem import Constants, CriticalPoint, Problem
+from optbench.start import standard_normal, start_near
 
 
 def objective(params, features, targets):
@@ -36,6 +37,7 @@ PASSPORT = {
     "minimum": 0.0,
     "minimizer": np.ones(3),
     "minimum_kind": "closed form",
+    "critical_points": (CriticalPoint("saddle", 1.0, np.zeros(3)),),
     "saddle": 1.0,
     "bounded_below": False,
     "constants": Constants(smoothness=2.0),
@@ -46,6 +48,7 @@ PASSPORT = {
     "source": "a book",
 }
 FUNCTIONS = ("objective", "residuals", "outputs", "output_loss", "sample_loss", "monitors")
+FUNCTIONS += ("nonsmooth", "prox", "tangent", "row_arrays")
 
 
 def test_every_field_is_data_a_function_or_passport():
@@ -66,7 +69,8 @@ def test_passport_is_no_part_of_the_structure(field):
 
 @pytest.mark.parametrize("field", FUNCTIONS)
 def test_functions_are_part_of_the_structure(field):
-    value = (("size", objective),) if field == "monitors" else other_objective
+    values = {"monitors": (("size", objective),), "row_arrays": 2}
+    value = values.get(field, other_objective)
     changed = problem_with(**{field: value})
     assert jax.tree.structure(changed) != jax.tree.structure(problem_with())
 

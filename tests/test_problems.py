@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import functools
 import inspect
@@ -19,9 +20,13 @@ from optbench.catalog import collect
 from optbench.checks import check_problem
 from optbench.errors import OptbenchError
 from optbench.oracle import Oracle
+from optbench.transforms.minibatches import minibatches
+from optbench.validation import validate_problem
 from problems.certificates import certified_minimum
-from problems.classical import beale, booth, himmelblau, power, rosenbrock
-from problems.classification import (
+from problems.classical.basins import himmelblau
+from problems.classical.bowls import booth, power
+from problems.classical.valleys import beale, rosenbrock
+from problems.classification.likelihoods import (
     logistic,
     logistic_breast_cancer,
     logistic_separable,
@@ -29,9 +34,8 @@ from problems.classification import (
 )
 from problems.draws import data_rng, orthonormal
 from problems.quadratics import quadratic, saddle
-from problems.regression import least_squares_diabetes
-from problems.statistics import gaussian_likelihood
-from problems.stochastic import logistic_minibatch, minibatches
+from problems.regression.least_squares import least_squares_diabetes
+from problems.statistics.exponential_families import gaussian_likelihood
 
 CATALOG = collect("problems", "Problem")
 RNG = np.random.default_rng(7)
@@ -87,13 +91,51 @@ def test_instances_are_float64_and_equal(name):
         np.testing.assert_array_equal(a, b)
 
 
+FINITE_SUMS = [name for name in CATALOG if standard(name).row_arrays]
+
+
+@pytest.mark.parametrize("name", FINITE_SUMS)
+def test_every_finite_sum_has_a_minibatch_form(name):
+    sampled = CATALOG[name](batch_size=2)
+    assert sampled.sample_loss is not None
+    assert sampled.sample_fraction == 2 / len(sampled.data[0])
+    assert sampled.minimum == standard(name).minimum
+    validate_problem(sampled)
+
+
+def test_the_catalog_holds_what_it_must():
+    """The families, and the least that each must hold."""
+    least = {
+        "classical": 25,
+        "classification": 8,
+        "convex_composite": 11,
+        "convex_smooth": 8,
+        "critical_points": 8,
+        "factorization": 5,
+        "more_garbow_hillstrom": 33,
+        "networks": 14,
+        "nist": 27,
+        "quadratics": 7,
+        "regression": 6,
+        "statistics": 12,
+        "stochastic": 7,
+        "worst_cases": 13,
+    }
+    found = collections.Counter(f.__module__.split(".")[1] for f in CATALOG.values())
+    assert found.keys() == least.keys()
+    assert all(found[family] >= number for family, number in least.items())
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [
         (lambda: quadratic(condition_number=2.0), lambda: quadratic(seed=3)),
         (lambda: power(4.0), lambda: power(6.0)),
         (lambda: logistic(seed=0), lambda: logistic(seed=1, l2=1e-2)),
-        (lambda: logistic_minibatch(l2=1e-2), lambda: logistic_minibatch()),
+        (
+            lambda: logistic_breast_cancer(l2=1e-2, batch_size=32),
+            lambda: logistic_breast_cancer(batch_size=32),
+        ),
     ],
 )
 def test_a_family_shares_one_program(one, other):
@@ -118,8 +160,8 @@ MALFORMED = [
     lambda: softmax_wine(l2=-1.0),
     lambda: least_squares_diabetes(l2=-1.0),
     lambda: gaussian_likelihood(num_samples=1),
-    lambda: logistic_minibatch(batch_size=0),
-    lambda: logistic_minibatch(batch_size=570),
+    lambda: logistic_breast_cancer(batch_size=0),
+    lambda: logistic_breast_cancer(batch_size=570),
 ]
 
 
@@ -323,7 +365,7 @@ def test_natural_gradient_points_elsewhere_than_the_gradient():
 
 
 def test_minibatches_draw_rows_evenly_and_repeatably():
-    problem = logistic_minibatch(batch_size=8)
+    problem = logistic_breast_cancer(batch_size=8)
     assert problem.sample_fraction == 8 / 569
     rows = jnp.arange(569.0)
     data = (rows[:, None], jnp.ones(569), 0.0)
@@ -346,7 +388,7 @@ def _mean_row(params, rows, ones, l2):
 
 
 def test_minibatches_of_a_problem_with_one_data_array():
-    problem = minibatches(gaussian_likelihood(), batch_size=10, num_row_arrays=1)
+    problem = gaussian_likelihood(batch_size=10)
     assert problem.minimum == gaussian_likelihood().minimum
     assert all(check.passed for check in check_problem(problem))
 

@@ -13,11 +13,12 @@ from optbench.optimizers.gradient_descent import gradient_descent
 from optbench.optimizers.momentum import momentum
 from optbench.oracle import Calls
 from optbench.plan import Lanes, Plan
-from optbench.problem import Problem, standard_normal
+from optbench.problem import Problem
 from optbench.rates import Abstention, Rate, fit_order, fit_rate
 from optbench.run import execute, prepare
-from problems.classical import power
-from problems.classification import logistic_separable
+from optbench.start import standard_normal
+from problems.classical.bowls import power
+from problems.classification.likelihoods import logistic_separable
 from problems.quadratics import quadratic
 
 

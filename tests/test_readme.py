@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import collections
 import re
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from optbench.catalog import collect
 from optbench.cli import main
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
@@ -46,6 +48,17 @@ def test_a_stranger_adds_a_problem_and_an_optimizer(folder):
     wrong = CliRunner().invoke(main, [*arguments, "--optimizer", "adm"])
     assert wrong.exit_code == 2
     assert "did you mean 'adam'" in wrong.output
+
+
+def test_the_catalog_is_counted_right():
+    found = collections.Counter(
+        factory.__module__.split(".")[1] for factory in collect("problems", "Problem").values()
+    )
+    assert f"{sum(found.values())} test objectives" in README
+    rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \| (\d+) \|", README, re.MULTILINE)
+    shown = {tuple(re.findall(r"\w+", families)): int(number) for families, number in rows}
+    assert {family for families in shown for family in families} == set(found)
+    assert all(sum(found[f] for f in families) == n for families, n in shown.items())
 
 
 def test_every_command_shown_exists():

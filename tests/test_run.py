@@ -17,8 +17,9 @@ from optbench.errors import OptbenchError
 from optbench.optimizer import Optimizer, Step, from_optax, make_method
 from optbench.oracle import Calls, Prices
 from optbench.plan import Lanes, Plan, log_grid
-from optbench.problem import Problem, standard_normal, start_near
+from optbench.problem import Problem
 from optbench.run import execute, prepare
+from optbench.start import standard_normal, start_near
 from optbench.trajectory import TARGETS, Status
 
 run = _run_function
@@ -575,3 +576,15 @@ def test_a_method_that_asks_is_no_member_of_a_group():
     methods = [make_method(optax.sgd, learning_rate=0.1), make_method(curious)]
     with pytest.raises(OptbenchError, match="cannot share a program"):
         prepare(BOWL, methods, Lanes(), Plan())
+
+
+def test_curvature_of_complex_params_is_that_of_their_real_coordinates():
+    """f(z) = |z|^2 - 3 (Im z)^2 has curvatures 2 and -4."""
+
+    def bent(z):
+        return jnp.sum(jnp.abs(z) ** 2 - 3 * jnp.imag(z) ** 2)
+
+    problem = Problem(objective=bent, start=start_near(np.ones(1, complex)))
+    with jax.enable_x64(True):
+        found = smallest_eigenvalues(problem, np.array([[0.5 + 0.5j]]))
+    np.testing.assert_allclose(found, [-4.0], rtol=1e-12)

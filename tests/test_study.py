@@ -23,9 +23,10 @@ from optbench.errors import OptbenchError
 from optbench.fingerprint import digest, digest_problem, digest_sources
 from optbench.optimizer import find_method
 from optbench.oracle import Prices
-from optbench.problem import Problem, start_near
+from optbench.problem import Problem
 from optbench.program import precision
 from optbench.results import Results
+from optbench.start import start_near
 from optbench.study import CellFinished, Compiling, StudyFinished, StudyStarted, run_study
 
 SMALL = Study(
@@ -207,7 +208,8 @@ def test_the_toml_that_says_the_same_stays(tmp_path: Path):
 # What fails is recorded, and the rest goes on
 
 BROKEN = """
-from optbench.problem import Problem, start_near
+from optbench.problem import Problem
+from optbench.start import start_near
 from optbench.optimizer import Optimizer, Step
 
 def f(x):

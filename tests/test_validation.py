@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from optbench.errors import OptbenchError
-from optbench.problem import Problem, start_near
+from optbench.problem import Problem
+from optbench.start import start_near
 from optbench.validation import validate_problem
 
 DATA = np.ones((5, 3))

@@ -8,7 +8,8 @@ import numpy as np
 
 from optbench.optimizer import Optimizer, Step
 from optbench.oracle import Calls, Oracle
-from optbench.problem import Problem, standard_normal
+from optbench.problem import Problem
+from optbench.start import standard_normal
 
 MATRIX = np.array([[1.0, 0.3, 0.0], [0.3, 0.5, -0.1], [0.0, -0.1, 0.2]])
 X0 = np.array([1.5, -2.0, 0.7])

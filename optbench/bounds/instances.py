@@ -17,7 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from optbench.bound import Instance
-from optbench.problem import Constants, Problem, start_near
+from optbench.problem import Constants, Problem
+from optbench.start import start_near
 
 SMOOTHNESS = 4.0  # L, mu and R of the instances on a line: none of them 1, so that powers show
 STRONG_CONVEXITY = 0.25

@@ -29,7 +29,7 @@ def taylor(evidence: Evidence) -> Check:
     for site in evidence.starts:
         for direction in evidence.rng.standard_normal((2, site.point.size)):
             direction /= np.linalg.norm(direction)
-            steps = 10.0 ** (-np.arange(16) / 2) * max(1.0, float(np.linalg.norm(site.point))) / 10
+            steps = 10.0 ** (-np.arange(24) / 2) * max(1.0, float(np.linalg.norm(site.point))) / 10
             values = evidence.probe(site.point + steps[:, None] * direction).value
             remainders = np.abs(values - site.value - steps * (site.grad @ direction))
             shortfalls.append(_slope_shortfall(remainders, 10 * SLACK * site.value_noise))
@@ -79,7 +79,8 @@ def hessian_product(evidence: Evidence) -> Check:
     worst = 0.0
     for site in evidence.starts:
         directions = evidence.rng.standard_normal((2, site.point.size))
-        step = np.cbrt(EPS) * max(1.0, float(np.linalg.norm(site.point) / np.sqrt(site.point.size)))
+        directions *= np.maximum(1.0, np.abs(site.point))
+        step = np.cbrt(EPS)
         above, below = _both_sides(evidence.probe, site, step * directions, directions)
         center = evidence.probe(np.stack([site.point] * 2), directions).product
         differences = (above.grad - below.grad) / (2 * step)
@@ -87,7 +88,9 @@ def hessian_product(evidence: Evidence) -> Check:
         bends = np.linalg.norm(above.product - 2 * center + below.product, axis=1)
         sizes = np.linalg.norm(above.grad, axis=1) + np.linalg.norm(below.grad, axis=1)
         rounding = (EPS * sizes + site.grad_noise) / step
-        moved = EPS * np.linalg.norm(center, axis=1) * float(np.linalg.norm(site.point)) / step
+        lengths = np.linalg.norm(directions, axis=1) / np.sqrt(site.point.size)
+        shifts = float(np.linalg.norm(site.point)) / lengths
+        moved = EPS * np.linalg.norm(center, axis=1) * shifts / step
         worst = max(worst, float(np.max(in_units(errors, rounding + moved + bends))))
     return at_most("hessian product", worst, 10.0, "against differences, in units of rounding")
 

@@ -142,6 +142,10 @@ class _CountingOracle(Oracle):
     def fisher_product(self, params: Params) -> Callable[[Params], Params]:
         return self._counting("fisher_products", self.plain.fisher_product(params))
 
+    def prox(self, params: Params, step: Any) -> Params:
+        """As `Oracle` has it, counted."""
+        return self._counting("prox", lambda p: self.plain.prox(p, step))(params)
+
     def _counting(
         self, kind: str, product: Callable[[Params], Params]
     ) -> Callable[[Params], Params]:

@@ -4,64 +4,39 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from optbench import trees
+from optbench.optimality import optimality_residual
+from optbench.oracle import Oracle
 from optbench.problem import Params, Problem
+from optbench.trees import Layout, coordinates, layout_of, unpack
 
 EPS = float(np.finfo(np.float64).eps)
 SLACK = 100.0  # units of rounding allowed: a mean of up to 1e4 terms, each rounded once
 ROWS = 32  # points per call of the compiled program
 DENSE = 1000  # the largest dimension in which a matrix of second derivatives is formed
 
+# These programs run a few times only: what they cost is their compilation.
+compiled = functools.partial(
+    jax.jit, static_argnums=0, compiler_options={"xla_backend_optimization_level": 0}
+)
+
 
 def in_units(errors: Any, units: Any) -> np.ndarray:
-    """errors / units, and 0 where there is no error."""
-    return np.divide(errors, units, out=np.where(errors > 0, np.inf, 0.0), where=units > 0)
-
-
-class Layout(NamedTuple):
-    """How flat real coordinates make params; complex numbers take two each.
-
-    Attributes:
-        structure: the tree.
-        leaves: (shape, whether complex) per leaf.
-    """
-
-    structure: Any
-    leaves: tuple[tuple[tuple[int, ...], bool], ...]
-
-
-def layout_of(params: Params) -> Layout:
-    """The layout of params."""
-    leaves, structure = jax.tree.flatten(params)
-    return Layout(structure, tuple((np.shape(leaf), np.iscomplexobj(leaf)) for leaf in leaves))
+    """errors / units, 0 where there is no error; an error that is not a number is infinite."""
+    blank = np.where(np.asarray(errors) <= 0, 0.0, np.inf)
+    known = (np.asarray(units) > 0) & np.isfinite(errors)
+    return np.divide(errors, units, out=blank, where=known)
 
 
 def pack(params: Params) -> np.ndarray:
-    """Params as one vector of real coordinates."""
-    parts = []
-    for leaf in jax.tree.leaves(params):
-        leaf = np.asarray(leaf)
-        flat = np.ravel(leaf).astype(np.result_type(leaf.dtype, np.float64))
-        parts.append(flat.view(np.float64))
-    return np.concatenate(parts)
-
-
-def unpack(layout: Layout, flat: Any) -> Params:
-    """Params from their coordinates, inside a trace."""
-    leaves, end = [], 0
-    for shape, is_complex in layout.leaves:
-        begin, end = end, end + math.prod(shape) * (1 + is_complex)
-        part = flat[begin:end]
-        if is_complex:
-            part = jax.lax.complex(part[0::2], part[1::2])
-        leaves.append(part.reshape(shape))
-    return jax.tree.unflatten(layout.structure, leaves)
+    """Params as one vector of real coordinates, in float64."""
+    return coordinates(trees.cast(params, "float64"), np)
 
 
 class Answers(NamedTuple):
@@ -82,7 +57,37 @@ def _flat_value(layout: Layout, problem: Problem, point: Any) -> Any:
     return problem.objective(unpack(layout, point), *problem.data)
 
 
-@functools.partial(jax.jit, static_argnums=0)
+@dataclasses.dataclass(frozen=True)
+class Retracted:
+    """f at the nearest feasible point: defined everywhere, and as low as f on the feasible set."""
+
+    objective: Callable[..., Any]
+    prox: Callable[..., Any]
+
+    def __call__(self, params: Params, *data: Any) -> Any:
+        """f(prox(params))."""
+        return self.objective(self.prox(params, 1.0, *data), *data)
+
+
+@compiled
+def _move(layout: Layout, problem: Problem, points: Any, step: Any) -> Any:
+    """[P, n] the prox of each point; points as they are where there is none."""
+
+    def move(point: Any) -> Any:
+        params = unpack(layout, point)
+        return coordinates(problem.prox(params, step, *problem.data)) if problem.prox else point
+
+    return jax.vmap(move)(points)
+
+
+@compiled
+def _residual(layout: Layout, problem: Problem, point: Any) -> Any:
+    oracle = Oracle(dataclasses.replace(problem, sample_loss=None))
+    params, _, grad = oracle.value_and_grad(unpack(layout, point))
+    return coordinates(optimality_residual(problem, params, grad))
+
+
+@compiled
 def _answer_rows(layout: Layout, problem: Problem, points: Any, directions: Any) -> Any:
     value_and_grad = jax.value_and_grad(functools.partial(_flat_value, layout, problem))
 
@@ -133,6 +138,35 @@ class Probe:
         with jax.enable_x64(True):
             value, grad = _value_and_grad(self.layout, self.problem, point)
             return float(value), np.asarray(grad)
+
+    def of(self, objective: Callable[..., Any]) -> Probe:
+        """The probe of another function of the same params and data."""
+        if objective is self.problem.objective:
+            return self
+        return Probe(dataclasses.replace(self.problem, objective=objective), self.layout)
+
+    @property
+    def smooth(self) -> Probe:
+        """The probe of f less its nonsmooth part."""
+        return self.of(self.problem.smooth_part)
+
+    @property
+    def retracted(self) -> Probe:
+        """The probe of f at the nearest feasible point."""
+        problem = self.problem
+        if problem.prox is None or not problem.constrained:
+            return self
+        return self.of(Retracted(problem.objective, problem.prox))
+
+    def prox(self, points: np.ndarray, step: float = 1.0) -> np.ndarray:
+        """[P, n] the prox of each point; where there is none, the points."""
+        with jax.enable_x64(True):
+            return np.asarray(_move(self.layout, self.problem, np.atleast_2d(points), step))
+
+    def residual(self, point: np.ndarray) -> np.ndarray:
+        """[n] the optimality residual at one point."""
+        with jax.enable_x64(True):
+            return np.asarray(_residual(self.layout, self.problem, point))
 
     def hessian(self, point: np.ndarray) -> np.ndarray:
         """[n, n] the dense Hessian, one product per coordinate."""
@@ -186,8 +220,8 @@ class Evidence:
         probe: the problem in flat coordinates.
         starts: the start of the seed checked, and of the next.
         minimizer: x*, where known.
-        cloud: [P, n] points around the start, as wide as it is far from the origin; only those
-            where f is finite.
+        cloud: [P, n] feasible points around the start, as wide as it is far from the origin, or
+            nearer where need be; only those where f and its gradient are finite.
         rng: for directions.
     """
 
@@ -208,7 +242,18 @@ def gather(problem: Problem, seed: int) -> Evidence:
     minimizer = None
     if problem.minimizer is not None:
         minimizer = site_at(probe, pack(problem.minimizer), rng)
-    spread = 1 + np.sqrt(np.mean(first.point**2))
-    cloud = first.point + spread * rng.standard_normal((ROWS - 3, first.point.size))
-    cloud = cloud[np.isfinite(probe(cloud).value)]
+    cloud = _cloud(probe, first.point, rng)
     return Evidence(problem, probe, (first, second), minimizer, cloud, rng)
+
+
+def _cloud(probe: Probe, center: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Feasible points around a center where f is finite, nearer where there are none so far off."""
+    moves = (1 + np.sqrt(np.mean(center**2))) * rng.standard_normal((ROWS - 3, center.size))
+    for shrinking in (1.0, 0.1, 0.01):
+        points = center + shrinking * moves
+        points = probe.prox(points) if probe.problem.constrained else points
+        seen = probe(points)
+        finite = np.isfinite(seen.value) & np.isfinite(seen.grad).all(axis=1)
+        if finite.any():
+            return points[finite]
+    return center[None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from optbench.checks import derivatives, knowledge, structure
+from optbench.checks import composite, critical, derivatives, knowledge, structure, sums
 from optbench.checks.probes import gather
 from optbench.checks.record import Check
 from optbench.problem import Problem
@@ -16,9 +16,12 @@ def check_problem(problem: Problem, *, seed: int = 0) -> tuple[Check, ...]:
     where it is known, and, for what the constants claim, on a cloud of points around the start.
     In order: the start is a rule; f and its derivatives are finite; jit = no jit, vmap = loop,
     float32 errs by its own rounding; the gradient passes the Taylor and the componentwise test;
-    Hessian products match differences of gradients and are symmetric; f(x*) = f*, grad f(x*) = 0
-    and nothing lies below; L, mu, M and convexity hold, and L and mu are attained where sharp (up
-    to 1000 dimensions); residuals and outputs recompose to f; samples are unbiased.
+    Hessian products match differences of gradients and are symmetric; f(x*) = f*, the optimality
+    residual at x* is zero and nothing lies below; L, mu, M, the gradient bound and convexity hold,
+    and L and mu are attained where sharp (up to 1000 dimensions); critical points are what they are
+    called; the prox is one, starts and minimizer are feasible, and the tangent space is that of the
+    feasible set; residuals, outputs and rows recompose to f; samples are unbiased, and vary no more
+    than is claimed.
 
     Args:
         problem: the problem.
@@ -48,6 +51,9 @@ def check_problem(problem: Problem, *, seed: int = 0) -> tuple[Check, ...]:
     checks += structure.saddle(evidence)
     checks += knowledge.minimum(evidence)
     checks += knowledge.constants(evidence)
+    checks += critical.critical_points(evidence)
+    checks += composite.steps(evidence)
     checks += structure.parts(evidence)
-    checks += structure.samples(evidence)
+    checks += sums.rows(evidence)
+    checks += sums.samples(evidence)
     return tuple(checks)

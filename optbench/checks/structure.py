@@ -1,9 +1,8 @@
-"""Laws of how a problem is built: its start, its programs, its parts and its samples."""
+"""Laws of how a problem is built: its start, its programs and its parts."""
 
 from __future__ import annotations
 
 import dataclasses
-import functools
 from typing import Any
 
 import jax
@@ -19,15 +18,13 @@ from optbench.checks.probes import (
     Evidence,
     Layout,
     Site,
+    compiled,
     in_units,
     unpack,
 )
 from optbench.checks.record import Check, at_most
 from optbench.oracle import Oracle
 from optbench.problem import Problem
-
-NUM_SAMPLES = 4096
-STANDARD_ERRORS = 5.0  # the mean of an unbiased sample lies further off once in two million
 
 
 def start_rule(problem: Problem, seed: int) -> Check:
@@ -80,7 +77,7 @@ def _in_float32(evidence: Evidence, site: Site) -> tuple[np.ndarray, float]:
     return value, SLACK * eps * (abs(site.value) + float(moved))
 
 
-@functools.partial(jax.jit, static_argnums=0)
+@compiled
 def _parts(layout: Layout, problem: Problem, point: Any, directions: Any) -> dict[str, Any]:
     """f as residuals and outputs give it, and [K, K] the Fisher matrix between K directions."""
     params, found = unpack(layout, point), {}
@@ -126,44 +123,3 @@ def _semidefinite(matrix: np.ndarray) -> Check:
     allowed = SLACK * EPS * float(np.max(np.abs(eigenvalues)))
     detail = f"-(smallest eigenvalue); the largest is {eigenvalues[-1]:.4g}: output_loss is convex"
     return at_most("fisher", -eigenvalues[0], allowed * np.sqrt(len(matrix)), detail)
-
-
-@functools.partial(jax.jit, static_argnums=0)
-def _sample(layout: Layout, problem: Problem, point: Any, direction: Any, keys: Any) -> Any:
-    """[K] sampled losses and [K] their slopes along a direction."""
-
-    def at_key(key: Any) -> Any:
-        def loss(flat: Any) -> Any:
-            return problem.sample_loss(unpack(layout, flat), key, *problem.data)  # type: ignore
-
-        return jax.jvp(loss, (point,), (direction,))
-
-    return jax.vmap(at_key)(keys)
-
-
-def samples(evidence: Evidence) -> list[Check]:
-    """The means of sampled losses and slopes are f and its slope, to five standard errors."""
-    problem, site = evidence.probe.problem, evidence.starts[1]
-    if problem.sample_loss is None:
-        return []
-    direction = evidence.rng.standard_normal(site.point.size)
-    key = int(evidence.rng.integers(2**31))
-    with jax.enable_x64(True):
-        keys = jax.random.split(jax.random.key(key), NUM_SAMPLES)
-        drawn = _sample(evidence.probe.layout, problem, site.point, direction, keys)
-        losses, slopes = (np.asarray(array) for array in drawn)
-    noise = site.grad_noise * float(np.linalg.norm(direction))
-    return [
-        _unbiased("sampled loss", losses, site.value, site.value_noise),
-        _unbiased("sampled slope", slopes, float(site.grad @ direction), noise),
-    ]
-
-
-def _unbiased(law: str, drawn: np.ndarray, expected: float, noise: float) -> Check:
-    error = np.std(drawn, ddof=1) / np.sqrt(len(drawn))
-    unit = max(float(error), SLACK * (EPS * abs(expected) + noise) / STANDARD_ERRORS)
-    off = abs(float(np.mean(drawn)) - expected)
-    detail = (
-        f"mean of {len(drawn)} samples, in standard errors of {unit:.2g}; expected {expected:.4g}"
-    )
-    return at_most(law, float(in_units(off, unit)), STANDARD_ERRORS, detail)

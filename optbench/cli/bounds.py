@@ -56,8 +56,8 @@ def bounds(
         from optbench.catalog import collect
         from optbench.cli.progress import counted
         from optbench.environment import enable_compilation_cache
+        from optbench.labels import find_problem
         from optbench.optimizer import find_method
-        from optbench.problem import find_problem
 
     enable_compilation_cache()
     own = {

@@ -21,7 +21,7 @@ LAW_WIDTH = 18
 
 _EXAMPLES = examples(
     'optbench check rosenbrock "quadratic[dim=50]"',
-    'optbench check "clip_by_global_norm(adam)"',
+    'optbench check "clip_by_global_norm(adam)" "noisy(rosenbrock)[scale=0.1]"',
     "optbench check my_file.py:my_problem",
     "optbench check                        everything in both catalogs",
 )
@@ -65,16 +65,22 @@ def laws_for(label: str, problems: Catalog, optimizers: Catalog) -> Callable[[],
     """
     from optbench import checks
     from optbench.catalog import load_file, parse_label
+    from optbench.labels import find_problem, known_transforms
     from optbench.optimizer import find_method
-    from optbench.problem import find_problem
 
     parsed = parse_label(label)
+    wraps_a_problem = parsed.inner is not None and parsed.name in known_transforms()
     known = [*problems, *optimizers]
-    if ".py:" not in parsed.name and parsed.name not in known:
+    if ".py:" not in parsed.name and parsed.name not in known and not wraps_a_problem:
         where = f"`optbench list problems` and `list optimizers` show all {len(known)}"
         raise unknown_name("problem or optimizer", parsed.name, known, where)
-    if parsed.name in problems or (
-        parsed.name not in optimizers and _makes_problem(load_file(parsed.name), parsed.arguments)
+    if (
+        parsed.name in problems
+        or wraps_a_problem
+        or (
+            parsed.name not in optimizers
+            and _makes_problem(load_file(parsed.name), parsed.arguments)
+        )
     ):
         problem = find_problem(label, problems)
         return lambda: checks.check_problem(problem)

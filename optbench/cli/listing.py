@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import itertools
+import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from optbench.cli.manners import catalog_option, examples, json_option, page_width, say_json
-from optbench.errors import ExitCode
+from optbench.errors import ExitCode, OptbenchError, unknown_name
 from optbench.tables import UNKNOWN, align, number
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ THEOREMS = "optbench.bounds"
 
 _EXAMPLES = examples(
     "optbench list problems",
+    "optbench list problems --convex --max-dim 100",
+    "optbench list problems --family nist",
+    "optbench list transforms",
     "optbench list optimizers --json",
     "optbench list problems --problems my_problems",
 )
@@ -35,8 +39,13 @@ _COLUMNS: dict[str, dict[str, Callable[[Record], str]]] = {
         "dim": lambda r: str(r["dim"]),
         "class": lambda r: r["class"] or UNKNOWN,
         "kappa": lambda r: number(r["condition_number"]),
-        "f*": lambda r: number(r["minimum"]),
-        "source": lambda r: r["source"] or UNKNOWN,
+        "f*": lambda r: "<= " * (r["minimum_kind"] == "best known") + number(r["minimum"]),
+        "source": lambda r: authors(r["source"]) or UNKNOWN,
+    },
+    "transforms": {
+        "transform": lambda r: r["name"],
+        "arguments": lambda r: assignments(r["arguments"]) or UNKNOWN,
+        "what it makes of a problem": lambda r: r["about"],
     },
     "optimizers": {
         "optimizer": lambda r: r["name"],
@@ -59,12 +68,25 @@ _COLUMNS: dict[str, dict[str, Callable[[Record], str]]] = {
 
 @click.command("list", epilog=_EXAMPLES)
 @click.argument("kind", type=click.Choice(list(_COLUMNS)))
+@click.option("--family", metavar="NAME", help="Of problems, those of one family.")
+@click.option("--convex", is_flag=True, help="Of problems, the convex ones.")
+@click.option("--max-dim", type=int, metavar="N", help="Of problems, those of dimension <= N.")
 @catalog_option
 @json_option
-def list_catalog(kind: str, catalog: str, as_json: bool) -> ExitCode:
-    """Show what there is, grouped by family."""
+def list_catalog(
+    kind: str, *, family: str | None, convex: bool, max_dim: int | None, catalog: str, as_json: bool
+) -> ExitCode:
+    """Show what there is, grouped by family.
+
+    Of f* the best known value stands as <=: nobody has proved that nothing lies lower.
+    """
+    if kind != "problems" and (family or convex or max_dim is not None):
+        raise OptbenchError(
+            f"no filter applies to {kind}", "--family, --convex and --max-dim choose among problems"
+        )
     records = {
-        "problems": lambda: list_problems(catalog),
+        "problems": lambda: list_problems(catalog, family=family, convex=convex, max_dim=max_dim),
+        "transforms": list_transforms,
         "optimizers": list_optimizers,
         "theorems": list_theorems,
         "studies": list_studies,
@@ -90,25 +112,65 @@ def as_text(kind: str, records: list[Record], width: int) -> str:
     return align(list(columns), rows, width=width, elastic={last}, wrap=kind != "problems")
 
 
-def list_problems(catalog: str) -> Iterator[Record]:
-    """One record per problem of a catalog, built with its defaults."""
+def list_problems(
+    catalog: str, *, family: str | None = None, convex: bool = False, max_dim: int | None = None
+) -> Iterator[Record]:
+    """One record per problem of a catalog, built with its defaults.
+
+    Args:
+        catalog: an importable package or module.
+        family: keep those of this family.
+        convex: keep those known to be convex.
+        max_dim: keep those of at most this dimension.
+
+    Raises:
+        OptbenchError: there is no such family.
+    """
     from optbench.catalog import collect
-    from optbench.problem import find_problem
+    from optbench.labels import find_problem
 
     entries = collect(catalog, "Problem")
+    families = {name: family_of(factory, catalog) for name, factory in entries.items()}
+    if family is not None and family not in families.values():
+        known = list(dict.fromkeys(families.values()))
+        raise unknown_name("family", family, known, f"the families are {', '.join(known)}")
     for name, factory in entries.items():
+        if family is not None and families[name] != family:
+            continue
         problem = find_problem(name, entries)
+        if convex and not problem.constants.convex:
+            continue
+        if max_dim is not None and problem.dim > max_dim:
+            continue
+        yield {"family": families[name], "name": name} | _passport(problem, factory)
+
+
+def _passport(problem: Problem, factory: Callable[..., Any]) -> Record:
+    known = problem.constants
+    return {
+        "dim": problem.dim,
+        "class": class_of(problem),
+        "condition_number": known.condition_number,
+        "minimum": problem.minimum,
+        "minimum_kind": problem.minimum_kind,
+        "constants": dataclasses.asdict(known),
+        "finite_sum": bool(problem.row_arrays),
+        "critical_points": [[p.kind, p.value] for p in problem.critical_points],
+        "arguments": defaults(factory),
+        "about": about(factory),
+        "source": problem.source,
+    }
+
+
+def list_transforms() -> Iterator[Record]:
+    """One record per transform of problems."""
+    from optbench.labels import known_transforms
+
+    for name, transform in known_transforms().items():
         yield {
-            "family": family(factory),
             "name": name,
-            "dim": problem.dim,
-            "class": _class(problem),
-            "condition_number": problem.constants.condition_number,
-            "minimum": problem.minimum,
-            "minimum_kind": problem.minimum_kind,
-            "arguments": defaults(factory),
-            "about": about(factory),
-            "source": problem.source,
+            "arguments": {n: v for n, v in defaults(transform).items() if n != "problem"},
+            "about": about(transform),
         }
 
 
@@ -118,7 +180,7 @@ def list_optimizers() -> Iterator[Record]:
 
     for name, factory in collect(OPTIMIZERS, "Optimizer").items():
         yield {
-            "family": family(factory),
+            "family": family_of(factory, OPTIMIZERS),
             "name": name,
             "hyperparameters": defaults(factory),
             "about": about(factory),
@@ -132,7 +194,7 @@ def list_theorems() -> Iterator[Record]:
     for name, make in collect(THEOREMS, "Theorem").items():
         theorem = make()
         yield {
-            "family": family(make),
+            "family": family_of(make, THEOREMS),
             "name": name,
             "tight": bool(theorem.attained_at),
             "statement": theorem.statement,
@@ -149,14 +211,20 @@ def list_studies() -> Iterator[Record]:
         yield dataclasses.asdict(load_study(name))
 
 
-def family(factory: Callable[..., Any]) -> str:
-    """The module a catalog function lives in, without its package."""
-    return factory.__module__.rpartition(".")[2]
+def family_of(factory: Callable[..., Any], catalog: str) -> str:
+    """The module or package, right below the catalog, that a function lives in."""
+    below = factory.__module__.removeprefix(f"{catalog}.")
+    return below.partition(".")[0]
 
 
 def about(entry: Any) -> str:
     """The first line of a docstring."""
     return (inspect.getdoc(entry) or "").partition("\n")[0]
+
+
+def authors(source: str) -> str:
+    """Who wrote it and when, without the place: what stands before and in the first brackets."""
+    return re.match(r"[^(]*(\(\d{4}\))?", source)[0].strip()  # type: ignore[index]
 
 
 def defaults(factory: Callable[..., Any]) -> dict[str, Any]:
@@ -172,13 +240,21 @@ def assignments(arguments: dict[str, Any]) -> str:
     return ", ".join(f"{name}={value}" for name, value in arguments.items())
 
 
-def _class(problem: Problem) -> str | None:
+def class_of(problem: Problem) -> str:
+    """Its curvature, then what else decides which methods apply."""
     known = problem.constants
-    kinds = {
-        "quadratic": known.quadratic and known.convex,
+    curvatures = {
+        "quadratic": known.quadratic and known.convex and problem.nonsmooth is None,
         "strongly convex": known.convex and known.strong_convexity,
         "convex": known.convex,
         "nonconvex": known.convex is False,
+        "curvature unknown": True,
     }
-    found = next((kind for kind, holds in kinds.items() if holds), None)
-    return f"{found or 'unknown'}, sampled" if problem.stochastic else found
+    traits = {
+        "nonsmooth": problem.nonsmooth is not None,
+        "manifold": problem.tangent is not None,
+        "constrained": problem.constrained and problem.tangent is None,
+        "sampled": problem.stochastic,
+    }
+    curvature = next(kind for kind, holds in curvatures.items() if holds)
+    return ", ".join([curvature, *(trait for trait, holds in traits.items() if holds)])

@@ -24,6 +24,8 @@ LONGEST = 5.0  # diagonals of the picture that a path in it may be long
 OVERLAY_WIDTH = 5.0  # inches, of its axes at most
 OVERLAY_HEIGHT = 4.7
 STRETCHED = 2.5  # height over width of a picture, or the reverse, at most
+INCOMPARABLE = 10.0  # of a region, beyond which its axes have different units
+FINE = 0.05  # the height of a region below which its ticks have many digits
 LABEL_WIDTH = 30
 CAPTION = (
     "How to read: paths start at the white circle, each optimizer at its best setting; marks are "
@@ -105,17 +107,21 @@ def _overlay_axes(problem: ProblemRecord, caption: float) -> tuple[Figure, Axes,
         inches = (left / style.WIDTH, bottom / total, width / style.WIDTH, height / total)
         return figure.add_axes(inches)
 
-    panel = axes(0.8, bottom, width, width * tall)
-    scale = axes(0.95 + width, bottom, 0.14, width * tall)
-    legend = axes(2.0 + width, low, style.WIDTH - 2.0 - width, OVERLAY_HEIGHT)
+    left = 0.8 if np.ptp(surface_of(problem).y) > FINE else 1.2  # room for what the ticks say
+    panel = axes(left, bottom, width, width * tall)
+    scale = axes(left + 0.15 + width, bottom, 0.14, width * tall)
+    legend = axes(left + 1.2 + width, low, style.WIDTH - left - 1.2 - width, OVERLAY_HEIGHT)
     legend.set_axis_off()
     return figure, panel, scale, legend
 
 
 def _height_over_width(problem: ProblemRecord) -> float:
-    """Of the region, or as near to it as a picture can be."""
+    """Of the region, or as near to it as a picture can be; 1 where the axes compare nothing."""
     surface = surface_of(problem)
-    return float(np.clip(np.ptp(surface.y) / np.ptp(surface.x), 1 / STRETCHED, STRETCHED))
+    ratio = float(np.ptp(surface.y) / np.ptp(surface.x))
+    if not 1 / INCOMPARABLE < ratio < INCOMPARABLE:
+        return 1.0
+    return min(max(ratio, 1 / STRETCHED), STRETCHED)
 
 
 def _diagonal(problem: ProblemRecord) -> float:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from optbench import catalog
+from optbench.labels import find_problem
 from optbench.optimizer import Method, find_method
 from optbench.plan import Lanes, Plan
-from optbench.problem import Problem, find_problem
+from optbench.problem import Problem
 from optbench.run import Job, prepare
 
 CASES = {  # name: (label, steps of all lanes, steps of a Python loop)

@@ -9,15 +9,21 @@ import jax.numpy as jnp
 import numpy as np
 
 from optbench.errors import OptbenchError
-from optbench.problem import Constants, Problem, start_near
+from optbench.problem import Constants, Problem
+from optbench.start import start_near
+from optbench.transforms.minibatches import minibatches
 from problems import samples
 from problems.certificates import logistic_minimum, softmax_minimum
+from problems.linear_models import (
+    THIRD_MOMENT,
+    linear_outputs,
+    longest_row,
+    mean_square,
+    require_penalty,
+    second_moment,
+    variance_of,
+)
 from problems.samples import Samples
-
-
-def _outputs(weights: Any, features: Any, targets: Any, l2: Any) -> Any:
-    """The logits, and the weights for the penalty, which so enters Gauss-Newton exactly."""
-    return features @ weights, weights
 
 
 def _logistic_output_loss(outputs: Any, features: Any, labels: Any, l2: Any) -> Any:
@@ -25,9 +31,8 @@ def _logistic_output_loss(outputs: Any, features: Any, labels: Any, l2: Any) -> 
     return jnp.mean(jax.nn.softplus(-labels * logits)) + l2 / 2 * jnp.sum(weights**2)
 
 
-def _logistic_loss(weights: Any, features: Any, labels: Any, l2: Any) -> Any:
-    outputs = _outputs(weights, features, labels, l2)
-    return _logistic_output_loss(outputs, features, labels, l2)
+def _logistic_loss(weights: Any, *data: Any) -> Any:
+    return _logistic_output_loss(linear_outputs(weights, *data), *data)
 
 
 def _softmax_output_loss(outputs: Any, features: Any, one_hot: Any, l2: Any) -> Any:
@@ -36,42 +41,46 @@ def _softmax_output_loss(outputs: Any, features: Any, one_hot: Any, l2: Any) -> 
     return -jnp.mean(log_likelihoods) + l2 / 2 * jnp.sum(weights**2)
 
 
-def _softmax_loss(weights: Any, features: Any, one_hot: Any, l2: Any) -> Any:
-    outputs = _outputs(weights, features, one_hot, l2)
-    return _softmax_output_loss(outputs, features, one_hot, l2)
+def _softmax_loss(weights: Any, *data: Any) -> Any:
+    return _softmax_output_loss(linear_outputs(weights, *data), *data)
 
 
-def _require_penalty(l2: float) -> None:
-    if not l2 > 0:
-        raise OptbenchError(
-            f"l2 is {l2}: without a penalty there need be no minimizer",
-            "give l2 > 0; logistic_separable is the loss without a minimizer",
-        )
+def _naive_output_loss(outputs: Any, features: Any, one_hot: Any, l2: Any) -> Any:
+    """The softmax as the textbook writes it: exp overflows, and log meets 0 or infinity."""
+    logits, weights = outputs
+    exponentials = jnp.exp(logits)
+    probabilities = exponentials / jnp.sum(exponentials, axis=1, keepdims=True)
+    log_likelihoods = jnp.sum(one_hot * jnp.log(probabilities), axis=1)
+    return -jnp.mean(log_likelihoods) + l2 / 2 * jnp.sum(weights**2)
 
 
-def _logistic(data: Samples, l2: float, **passport: Any) -> Problem:
-    _require_penalty(l2)
-    minimum = logistic_minimum(data, l2)
-    num_samples, dim = data.features.shape
-    second_moment = np.linalg.eigvalsh(data.features.T @ data.features / num_samples)[-1]
-    longest_row = np.sqrt(np.max(np.sum(data.features**2, axis=1)))
-    return Problem(
+def _naive_loss(weights: Any, *data: Any) -> Any:
+    return _naive_output_loss(linear_outputs(weights, *data), *data)
+
+
+def _logistic(data: Samples, l2: float, batch_size: int | None, **passport: Any) -> Problem:
+    require_penalty(l2)
+    minimum, moment = logistic_minimum(data, l2), second_moment(data)
+    problem = Problem(
         objective=_logistic_loss,
         data=(data.features, data.targets, np.float64(l2)),
-        start=start_near(np.zeros(dim)),
+        start=start_near(np.zeros(data.features.shape[1])),
         minimum=minimum.value,
         minimizer=minimum.minimizer,
         minimum_kind="certified",
         constants=Constants(
-            smoothness=float(second_moment / 4 + l2),
+            smoothness=moment / 4 + l2,
             strong_convexity=l2,
-            hessian_lipschitz=float(longest_row * second_moment / (6 * np.sqrt(3))),
+            hessian_lipschitz=longest_row(data) * moment * THIRD_MOMENT,
+            noise_variance=variance_of(mean_square(data), batch_size),
             convex=True,
         ),
-        outputs=_outputs,
+        outputs=linear_outputs,
         output_loss=_logistic_output_loss,
+        row_arrays=2,
         **passport,
     )
+    return minibatches(problem, batch_size)
 
 
 def logistic(
@@ -80,6 +89,8 @@ def logistic(
     condition_number: float = 100.0,
     l2: float = 1e-3,
     seed: int = 0,
+    *,
+    batch_size: int | None = None,
 ) -> Problem:
     """Logistic regression on synthetic data of chosen conditioning.
 
@@ -90,7 +101,8 @@ def logistic(
     f - f* <= |grad f|^2 / (2 l2).
     Constants: L = lambda_max(X^T X) / (4 n) + l2 = 1 + l2, as s(1 - s) <= 1/4, attained at 0;
     mu = l2, as all weights are penalized; M = max_i |x_i| lambda_max(X^T X) / (6 sqrt(3) n), as
-    |(s(1 - s))'| <= 1 / (6 sqrt(3)).
+    |(s(1 - s))'| <= 1 / (6 sqrt(3)). A batch of B rows has a gradient of variance at most
+    mean_i |x_i|^2 / B, as a row's slope in its logit is below 1.
     Its Fisher product is that of the likelihood plus l2, and so is the Hessian.
 
     Source: Boyd & Vandenberghe (2004), "Convex Optimization", section 7.1.1.
@@ -101,6 +113,7 @@ def logistic(
         condition_number: of X^T X.
         l2: penalty, positive.
         seed: of the data.
+        batch_size: rows per sampled gradient; None for all.
 
     Raises:
         OptbenchError: fewer samples than features, a condition number below 1, or no penalty.
@@ -111,10 +124,16 @@ def logistic(
             "give num_samples >= dim >= 1 and condition_number >= 1",
         )
     data = samples.two_classes(num_samples, dim, condition_number, seed)
-    return _logistic(data, l2, name="logistic", source="Boyd & Vandenberghe (2004), section 7.1.1")
+    return _logistic(
+        data,
+        l2,
+        batch_size,
+        name="logistic",
+        source="Boyd & Vandenberghe (2004), section 7.1.1",
+    )
 
 
-def logistic_breast_cancer(l2: float = 1e-3) -> Problem:
+def logistic_breast_cancer(l2: float = 1e-3, batch_size: int | None = None) -> Problem:
     """Logistic regression of 569 tumors, benign or malignant, on 30 standardized features.
 
     f(w) = mean_i log(1 + exp(-y_i x_i.w)) + l2 |w|^2 / 2; the last feature is 1, an intercept, and
@@ -123,7 +142,8 @@ def logistic_breast_cancer(l2: float = 1e-3) -> Problem:
     Dimension: 31. Start: 0. x*, f*: certified, by Newton's method to rounding; without a penalty
     the data are separable, and there is no x*.
     Constants: L = lambda_max(X^T X) / (4 n) + l2, attained at 0; mu = l2;
-    M = max_i |x_i| lambda_max(X^T X) / (6 sqrt(3) n).
+    M = max_i |x_i| lambda_max(X^T X) / (6 sqrt(3) n). A batch of B rows has a gradient of variance
+    at most mean_i |x_i|^2 / B; at x* it does not vanish, so a fixed step does not converge.
 
     >>> problem = logistic_breast_cancer()
     >>> round(problem.known_minimum, 6), round(problem.constants.smoothness, 4)
@@ -134,6 +154,7 @@ def logistic_breast_cancer(l2: float = 1e-3) -> Problem:
 
     Args:
         l2: penalty, positive.
+        batch_size: rows per sampled gradient; None for all.
 
     Raises:
         OptbenchError: no penalty.
@@ -141,18 +162,20 @@ def logistic_breast_cancer(l2: float = 1e-3) -> Problem:
     return _logistic(
         samples.breast_cancer(),
         l2,
+        batch_size,
         name="logistic_breast_cancer",
         source="Street, Wolberg & Mangasarian (1993), SPIE 1905, pages 861-870",
     )
 
 
-def logistic_separable(margin: float = 1.0) -> Problem:
+def logistic_separable(margin: float = 1.0, batch_size: int | None = None) -> Problem:
     """The logistic loss of a separable data set: an infimum that no point attains.
 
     f(w) = log(1 + exp(-margin w)): the points margin, of class +1, and -margin, of class -1.
 
     Dimension: 1. Start: 0. x*: none; f* = 0 is the infimum, approached as w -> infinity.
-    Constants: L = margin^2 / 4, attained at 0; mu = 0; M = margin^3 / (6 sqrt(3)).
+    Constants: L = margin^2 / 4, attained at 0; mu = 0; M = margin^3 / (6 sqrt(3)); the slope is
+    below margin. Both points have the same slope, so sampling them adds no noise.
     Gradient descent takes w ~ log k, and so f - f* ~ 1 / k.
 
     Source: Soudry et al. (2018), "The implicit bias of gradient descent on separable data", JMLR
@@ -160,13 +183,14 @@ def logistic_separable(margin: float = 1.0) -> Problem:
 
     Args:
         margin: distance of each point from the origin, positive.
+        batch_size: rows per sampled gradient; None for all.
 
     Raises:
         OptbenchError: the margin is not positive.
     """
     if not margin > 0:
         raise OptbenchError(f"margin is {margin}", "give a positive margin")
-    return Problem(
+    problem = Problem(
         objective=_logistic_loss,
         data=(np.array([[margin], [-margin]]), np.array([1.0, -1.0]), np.float64(0.0)),
         start=start_near(np.zeros(1)),
@@ -175,38 +199,90 @@ def logistic_separable(margin: float = 1.0) -> Problem:
         constants=Constants(
             smoothness=margin**2 / 4,
             strong_convexity=0.0,
-            hessian_lipschitz=margin**3 / (6 * 3**0.5),
+            hessian_lipschitz=margin**3 * THIRD_MOMENT,
+            gradient_bound=margin,
+            noise_variance=variance_of(0.0, batch_size),
             convex=True,
         ),
-        outputs=_outputs,
+        outputs=linear_outputs,
         output_loss=_logistic_output_loss,
+        row_arrays=2,
         name="logistic_separable",
         source="Soudry et al. (2018), JMLR 19(70), theorem 3",
     )
+    return minibatches(problem, batch_size)
 
 
-def _softmax(data: Samples, l2: float, **passport: Any) -> Problem:
-    _require_penalty(l2)
-    minimum = softmax_minimum(data, l2)
+def _softmax(
+    data: Samples, l2: float, fused: bool, batch_size: int | None, **passport: Any
+) -> Problem:
+    require_penalty(l2)
+    minimum, moment = softmax_minimum(data, l2), second_moment(data)
     shape = data.features.shape[1], data.targets.shape[1]
-    second_moment = np.linalg.eigvalsh(data.features.T @ data.features / len(data.features))[-1]
-    return Problem(
-        objective=_softmax_loss,
+    problem = Problem(
+        objective=_softmax_loss if fused else _naive_loss,
         data=(data.features, data.targets, np.float64(l2)),
         start=start_near(np.zeros(shape)),
         minimum=minimum.value,
         minimizer=minimum.minimizer.reshape(shape),
         minimum_kind="certified",
         constants=Constants(
-            smoothness=float(second_moment / 2 + l2), strong_convexity=l2, convex=True
+            smoothness=moment / 2 + l2,
+            strong_convexity=l2,
+            hessian_lipschitz=longest_row(data) * moment * 2**1.5 * THIRD_MOMENT,
+            noise_variance=variance_of(2 * mean_square(data), batch_size),
+            convex=True,
         ),
-        outputs=_outputs,
-        output_loss=_softmax_output_loss,
+        outputs=linear_outputs,
+        output_loss=_softmax_output_loss if fused else _naive_output_loss,
+        row_arrays=2,
         **passport,
+    )
+    return minibatches(problem, batch_size)
+
+
+def softmax_iris(l2: float = 1e-3, fused: bool = True, batch_size: int | None = None) -> Problem:
+    """Softmax regression of 150 iris flowers, of 3 species, on 4 standardized features.
+
+    f(W) = -mean_i log softmax(x_i W)[y_i] + l2 |W|^2 / 2; the last feature is 1, an intercept, and
+    is penalized like all others.
+
+    Dimension: 5 x 3 = 15. Start: 0. x*, f*: certified, by Newton's method to rounding.
+    Constants: L = lambda_max(X^T X) / (2 n) + l2, as diag(p) - p p^T <= 1/2 (Boehning 1992), an
+    upper bound; mu = l2, attained: equal weights for all classes change no probability. Along a
+    unit vector of logits, which span at most sqrt(2), log-sum-exp has a third derivative of at
+    most sqrt(8) / (6 sqrt(3)): M is max_i |x_i| lambda_max(X^T X) / n times that. The slope p - y
+    of a row has a square of at most 2, so a batch of B rows has a gradient of variance at most
+    2 mean_i |x_i|^2 / B.
+
+    With fused = False the softmax is exp(z) / sum exp(z), and its logarithm is taken afterwards:
+    where a logit exceeds 709 (88 in float32) f is not finite, and a run that steps there ends.
+
+    >>> round(softmax_iris().known_minimum, 6)
+    0.113987
+
+    Source: Fisher (1936), "The use of multiple measurements in taxonomic problems", Annals of
+    Eugenics 7(2), pages 179-188.
+
+    Args:
+        l2: penalty, positive.
+        fused: whether the logarithm is taken inside the softmax.
+        batch_size: rows per sampled gradient; None for all.
+
+    Raises:
+        OptbenchError: no penalty.
+    """
+    return _softmax(
+        samples.iris(),
+        l2,
+        fused,
+        batch_size,
+        name="softmax_iris",
+        source="Fisher (1936), Annals of Eugenics 7(2), pages 179-188",
     )
 
 
-def softmax_wine(l2: float = 1e-3) -> Problem:
+def softmax_wine(l2: float = 1e-3, fused: bool = True, batch_size: int | None = None) -> Problem:
     """Softmax regression of 178 wines, of 3 cultivars, on 13 standardized features.
 
     f(W) = -mean_i log softmax(x_i W)[y_i] + l2 |W|^2 / 2; the last feature is 1, an intercept, and
@@ -214,8 +290,8 @@ def softmax_wine(l2: float = 1e-3) -> Problem:
 
     Dimension: 14 x 3 = 42. Start: 0. x*, f*: certified, by Newton's method to rounding; without a
     penalty the data are separable, and there is no x*.
-    Constants: L = lambda_max(X^T X) / (2 n) + l2, as diag(p) - p p^T <= 1/2 (Boehning 1992); an
-    upper bound. mu = l2, attained: equal weights for all classes change no probability.
+    Constants: L = lambda_max(X^T X) / (2 n) + l2 and mu = l2; M and the noise variance as in
+    `softmax_iris`.
 
     >>> round(softmax_wine().known_minimum, 6)
     0.026665
@@ -225,6 +301,8 @@ def softmax_wine(l2: float = 1e-3) -> Problem:
 
     Args:
         l2: penalty, positive.
+        fused: whether the logarithm is taken inside the softmax; without, it overflows.
+        batch_size: rows per sampled gradient; None for all.
 
     Raises:
         OptbenchError: no penalty.
@@ -232,21 +310,22 @@ def softmax_wine(l2: float = 1e-3) -> Problem:
     return _softmax(
         samples.wine(),
         l2,
+        fused,
+        batch_size,
         name="softmax_wine",
         source="Aeberhard, Coomans & de Vel (1994), Pattern Recognition 27(8), pages 1065-1077",
     )
 
 
-def softmax_digits(l2: float = 1e-3) -> Problem:
+def softmax_digits(l2: float = 1e-3, fused: bool = True, batch_size: int | None = None) -> Problem:
     """Softmax regression of 1797 handwritten digits on their 8 x 8 pixels.
 
     f(W) = -mean_i log softmax(x_i W)[y_i] + l2 |W|^2 / 2; pixels lie in [0, 1]; the last feature
     is 1, an intercept, and is penalized like all others.
 
-    Dimension: 65 x 10 = 650. Start: 0. x*, f*: certified, by Newton's method to rounding (about a
-    second, once per process).
-    Constants: L = lambda_max(X^T X) / (2 n) + l2, as diag(p) - p p^T <= 1/2 (Boehning 1992); an
-    upper bound. mu = l2, attained: equal weights for all classes change no probability.
+    Dimension: 65 x 10 = 650. Start: 0. x*, f*: certified, by Newton's method to rounding.
+    Constants: L = lambda_max(X^T X) / (2 n) + l2 and mu = l2; M and the noise variance as in
+    `softmax_iris`.
 
     >>> round(softmax_digits().known_minimum, 6)
     0.263926
@@ -255,6 +334,8 @@ def softmax_digits(l2: float = 1e-3) -> Problem:
 
     Args:
         l2: penalty, positive.
+        fused: whether the logarithm is taken inside the softmax; without, it overflows.
+        batch_size: rows per sampled gradient; None for all.
 
     Raises:
         OptbenchError: no penalty.
@@ -262,6 +343,8 @@ def softmax_digits(l2: float = 1e-3) -> Problem:
     return _softmax(
         samples.digits(),
         l2,
+        fused,
+        batch_size,
         name="softmax_digits",
         source="Alpaydin & Kaynak (1998), Kybernetika 34(4), pages 369-374",
     )

@@ -1,0 +1,54 @@
+"""Start rules: seed -> x_0, in NumPy, equal for equal seeds."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import jax
+import numpy as np
+
+from optbench.problem import Params
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class StartNear:
+    """Seed 0 starts at `center`; every other seed at center + scale * standard normal draws."""
+
+    center: Params
+    scale: float = 0.1
+
+    def __call__(self, seed: int) -> Params:
+        """The start of this seed."""
+        center = jax.tree.map(_inexact, self.center)
+        if seed == 0:
+            return center
+        rng = np.random.default_rng(seed)
+        return jax.tree.map(lambda x: x + self.scale * rng.standard_normal(x.shape), center)
+
+
+def _inexact(leaf: Any) -> np.ndarray:
+    """The leaf as float64 or complex128."""
+    return np.asarray(leaf, dtype=np.result_type(np.asarray(leaf).dtype, np.float64))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class StartNormal:
+    """Every seed starts at scale * standard normal draws of this shape."""
+
+    shape: tuple[int, ...]
+    scale: float = 1.0
+
+    def __call__(self, seed: int) -> np.ndarray:
+        """The start of this seed."""
+        return self.scale * np.random.default_rng(seed).standard_normal(self.shape)
+
+
+def start_near(center: Params, scale: float = 0.1) -> StartNear:
+    """A start rule: the published start for seed 0, its neighborhood for the others."""
+    return StartNear(center, scale)
+
+
+def standard_normal(shape: tuple[int, ...], scale: float = 1.0) -> StartNormal:
+    """A start rule: independent normal draws."""
+    return StartNormal(shape, scale)

@@ -1,0 +1,1 @@
+"""Classical test functions: valleys, bowls, basins, ripples and mazes."""

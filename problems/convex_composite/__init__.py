@@ -1,0 +1,1 @@
+"""Convex functions with kinks, penalties or constraints."""

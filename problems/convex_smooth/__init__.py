@@ -1,0 +1,1 @@
+"""Smooth convex functions that are no quadratics."""

@@ -1,0 +1,1 @@
+"""Matrices as products of others, and their eigenvectors."""

@@ -1,0 +1,50 @@
+"""What linear models share: predictions x_i.w, and a penalty on all weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from optbench.errors import OptbenchError
+from problems.samples import Samples
+
+THIRD_MOMENT = 1 / (6 * 3**0.5)  # the most of E (t - E t)^3 for t in an interval of length 1
+
+
+def linear_outputs(weights: Any, features: Any, *rest: Any) -> Any:
+    """The predictions, and the weights for the penalty, which so enters Gauss-Newton exactly."""
+    return features @ weights, weights
+
+
+def require_penalty(l2: float) -> None:
+    """Refuse an l2 that certifies no minimum.
+
+    Raises:
+        OptbenchError: it is not positive.
+    """
+    if not l2 > 0:
+        raise OptbenchError(
+            f"l2 is {l2}: without a penalty there need be no minimizer",
+            "give l2 > 0; logistic_separable is the loss without a minimizer",
+        )
+
+
+def second_moment(data: Samples) -> float:
+    """lambda_max(X^T X) / n."""
+    return float(np.linalg.eigvalsh(data.features.T @ data.features / len(data.features))[-1])
+
+
+def mean_square(data: Samples) -> float:
+    """mean_i |x_i|^2."""
+    return float(np.mean(np.sum(data.features**2, axis=1)))
+
+
+def longest_row(data: Samples) -> float:
+    """max_i |x_i|."""
+    return float(np.sqrt(np.max(np.sum(data.features**2, axis=1))))
+
+
+def variance_of(row_variance: float, batch_size: int | None) -> float | None:
+    """The variance of a mean over a batch drawn with replacement; None where nothing is drawn."""
+    return row_variance / batch_size if batch_size else None

@@ -1,0 +1,1 @@
+"""Nonlinear regression: data sets of NIST with certified solutions."""

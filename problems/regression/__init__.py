@@ -1,0 +1,1 @@
+"""Regression: linear models of numbers and of counts."""

@@ -1,0 +1,1 @@
+"""Problems about noise, with its law known exactly."""

@@ -1,0 +1,1 @@
+"""Functions that theorems are tight on, or that show what a method cannot do."""
