@@ -52,7 +52,9 @@ def digest_problem(problem: Problem, seeds: Sequence[int]) -> str:
     if problem.sample_loss is not None:
         loss = jax.value_and_grad(problem.sample_loss)
         traced.append(_traced(loss, params, jax.random.key(0), *data))
-    others = [problem.residuals, problem.outputs, problem.nonsmooth]
+    if problem.nonsmooth is not None:
+        traced.append(_traced(jax.value_and_grad(problem.nonsmooth), params, *data))
+    others = [problem.residuals, problem.outputs]
     others += [f for _, f in problem.monitors]
     traced += ["" if f is None else _traced(f, params, *data) for f in others]
     if problem.outputs is not None and problem.output_loss is not None:

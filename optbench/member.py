@@ -188,7 +188,7 @@ def _feasible(problem: Problem, method: Method, values: Hyperparameters) -> Opti
     if problem.constrained and not found[0].feasible:
         raise NotApplicable(
             f"{method.name} leaves the feasible set of this problem",
-            f"project its steps: projected({method.name})",
+            "use proximal_gradient, or projected(...) around a first-order optimizer",
         )
     return found[0]
 

@@ -24,7 +24,13 @@ class StartNear:
         if seed == 0:
             return center
         rng = np.random.default_rng(seed)
-        return jax.tree.map(lambda x: x + self.scale * rng.standard_normal(x.shape), center)
+        return jax.tree.map(lambda x: x + self.scale * _normal(rng, x), center)
+
+
+def _normal(rng: np.random.Generator, like: np.ndarray) -> np.ndarray:
+    """Standard normal draws, of both parts where the leaf is complex."""
+    drawn = rng.standard_normal(like.shape)
+    return drawn + 1j * rng.standard_normal(like.shape) if np.iscomplexobj(like) else drawn
 
 
 def _inexact(leaf: Any) -> np.ndarray:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from optbench.errors import OptbenchError
-from optbench.problem import Params, Problem
+from optbench.problem import CriticalKind, MinimumKind, Params, Problem
 
 _UNTRACEABLE = (
     jax.errors.ConcretizationTypeError,
     jax.errors.TracerArrayConversionError,
     jax.errors.NonConcreteBooleanIndexError,
 )
+
+_ROUNDING = 1e-8  # of f, relative
 
 
 def validate_problem(problem: Problem) -> None:
@@ -29,9 +31,10 @@ def validate_problem(problem: Problem) -> None:
     Raises:
         OptbenchError: params are empty or not floating-point; data are not arrays of numbers; the
             objective or another part fails when called, or returns something else than it
-            should; f is not finite at the start; minimum or saddle is not finite; minimizer,
-            critical points or region do not fit params; sample_fraction is out of range, or nothing
-            is sampled; row_arrays does not count data arrays of one length.
+            should; f is not finite at the start, or below the minimum; minimum or saddle is not
+            finite; minimizer, critical points or region do not fit params; sample_fraction is out
+            of range, or nothing is sampled; row_arrays does not count data arrays of one length, or
+            the objective fails on one row; minimum_kind or the kind of a critical point is none.
     """
     if not isinstance(problem, Problem):
         raise OptbenchError(
@@ -49,6 +52,13 @@ def validate_problem(problem: Problem) -> None:
     if not np.isfinite(value):
         raise _refusal(
             problem, f"objective is {value} at the start", "start inside the domain of objective"
+        )
+    least = problem.certain_minimum
+    if least is not None and value < least - _ROUNDING * (1 + abs(least)):
+        raise _refusal(
+            problem,
+            f"objective is {value} at the start, below the minimum {least}",
+            "correct Problem.minimum, or start at a feasible point",
         )
 
 
@@ -199,13 +209,18 @@ def _check_samples(problem: Problem, params: Params, data: tuple[Any, ...]) -> N
             f"sample_fraction is {problem.sample_fraction}",
             "it is the price of a sampled gradient over a full one: batch_size / num_samples",
         )
-    rows = {np.shape(array)[:1] for array in data[: problem.row_arrays]}
-    if not 0 <= problem.row_arrays <= len(data) or len(rows) > 1 or () in rows:
+    counts = type(problem.row_arrays) is int and 0 <= problem.row_arrays <= len(data)
+    terms, rest = (data[: problem.row_arrays], data[problem.row_arrays :]) if counts else ((), ())
+    rows = {np.shape(array)[:1] for array in terms}
+    if not counts or len(rows) > 1 or () in rows:
         raise _refusal(
             problem,
             f"row_arrays is {problem.row_arrays}",
             "the data arrays that hold one row per term come first, and have one length",
         )
+    if terms:
+        one = tuple(array[:1] for array in terms)
+        _require_scalar(problem, "objective of one row", problem.objective, params, *one, *rest)
     if problem.sample_loss is None and problem.sample_fraction != 1:
         raise _refusal(
             problem,
@@ -219,6 +234,10 @@ def _check_passport(problem: Problem, params: Params) -> None:
         value = getattr(problem, part)
         if value is not None and not np.isfinite(value):
             raise _refusal(problem, f"{part} is {value}", "write None where it is unknown")
+    _check_kind(problem, "minimum_kind", problem.minimum_kind, (None, *get_args(MinimumKind)))
+    for index, critical in enumerate(problem.critical_points):
+        name = f"the kind of critical point {index}"
+        _check_kind(problem, name, critical.kind, get_args(CriticalKind))
     points = {} if problem.minimizer is None else {"minimizer": problem.minimizer}
     for index, critical in enumerate(problem.critical_points):
         points[f"critical point {index} ({critical.kind})"] = critical.point
@@ -232,9 +251,17 @@ def _check_passport(problem: Problem, params: Params) -> None:
             )
     if problem.region is not None:
         dim = sum(leaf.size for leaf in jax.tree.leaves(params))
+        if any(np.iscomplexobj(leaf) for leaf in jax.tree.leaves(params)):
+            raise _refusal(problem, "region is given for complex params", "write region=None")
         if len(problem.region) != dim or not all(low < high for low, high in problem.region):
             raise _refusal(
                 problem,
                 f"region {problem.region} is no box in {dim} dimensions",
                 "write one (low, high) pair per coordinate",
             )
+
+
+def _check_kind(problem: Problem, name: str, kind: Any, kinds: tuple[str | None, ...]) -> None:
+    if kind not in kinds:
+        offer = ", ".join(map(repr, kinds))
+        raise _refusal(problem, f"{name} is {kind!r}", f"write one of {offer}")

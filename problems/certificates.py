@@ -11,9 +11,8 @@ import numpy as np
 from scipy.special import expit
 
 from optbench.errors import OptbenchError
+from problems.newton import NumpyFunction, newton_point
 from problems.samples import Samples
-
-NumpyFunction = Callable[[np.ndarray], np.ndarray]
 
 
 class CertifiedMinimum(NamedTuple):
@@ -48,7 +47,7 @@ def certified_minimum(
         OptbenchError: the bound stays above one unit in the last place of f.
     """
     minimizer = _damped_newton(value, gradient, hessian, start)
-    minimizer = stationary_point(gradient, hessian, minimizer, num_steps=2)
+    minimizer = newton_point(gradient, hessian, minimizer, num_steps=2)
     minimum = float(value(minimizer))
     bound = float(np.sum(gradient(minimizer) ** 2) / (2 * strong_convexity))
     if not bound <= np.spacing(abs(minimum)):
@@ -78,16 +77,6 @@ def _damped_newton(
                 size /= 2
         point = point + size * step
         height = value(point)
-    return point
-
-
-def stationary_point(
-    gradient: NumpyFunction, hessian: NumpyFunction, start: np.ndarray, num_steps: int = 20
-) -> np.ndarray:
-    """The point without slope near `start`, of any kind, by full Newton steps."""
-    point = start
-    for _ in range(num_steps):
-        point = point - np.linalg.solve(hessian(point), gradient(point))
     return point
 
 

@@ -182,7 +182,7 @@ def degenerate_quartic(dim: int = 2, condition_number: float = 10.0) -> Problem:
     Raises:
         OptbenchError: fewer than 2 dimensions, or the condition number is below 1.
     """
-    if dim < 2 or not condition_number >= 1:
+    if dim < 2 or not 1 <= condition_number < np.inf:
         raise OptbenchError(
             f"no degenerate quartic in {dim} dimensions with condition number {condition_number}",
             "give dim >= 2 and condition_number >= 1",
@@ -233,7 +233,7 @@ def curved_ridge(width: float = 0.25) -> Problem:
     Raises:
         OptbenchError: the width is not positive.
     """
-    if not width > 0:
+    if not 0 < width < np.inf:
         raise OptbenchError(f"width is {width}", "give width > 0")
     return Problem(
         objective=_curved_ridge,
@@ -272,7 +272,7 @@ def plateau(dim: int = 2, distance: float = 4.0) -> Problem:
     Raises:
         OptbenchError: fewer than 1 dimension, or a start at x*.
     """
-    if dim < 1 or not distance:
+    if dim < 1 or not 0 < abs(distance) < np.inf:
         raise OptbenchError(
             f"no plateau in {dim} dimensions at distance {distance}", "give dim >= 1, distance > 0"
         )

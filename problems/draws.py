@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import operator
 
 import numpy as np
 
 
 def data_rng(seed: int) -> np.random.Generator:
     """The generator of a problem's data: a stream apart from the starts of the same seed."""
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))
+    return np.random.default_rng(np.random.SeedSequence(operator.index(seed), spawn_key=(1,)))
 
 
 def orthonormal(rng: np.random.Generator, num_rows: int, num_columns: int) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from optbench.errors import OptbenchError
@@ -17,13 +18,33 @@ def linear_outputs(weights: Any, features: Any, *rest: Any) -> Any:
     return features @ weights, weights
 
 
+def half_mean_square(predictions: Any, features: Any, targets: Any, *rest: Any) -> Any:
+    """mean_i (z_i - y_i)^2 / 2."""
+    return jnp.mean((predictions - targets) ** 2) / 2
+
+
+def predictions(weights: Any, features: Any, *rest: Any) -> Any:
+    """X w, with w flattened."""
+    return features @ weights.ravel()
+
+
+def least_squares(weights: Any, features: Any, targets: Any, *rest: Any) -> Any:
+    """|X w - y|^2 / (2 n)."""
+    return half_mean_square(predictions(weights, features), features, targets)
+
+
+def errors(weights: Any, features: Any, targets: Any, *rest: Any) -> Any:
+    """Residuals of `least_squares`."""
+    return (predictions(weights, features) - targets) / jnp.sqrt(targets.shape[0])
+
+
 def require_penalty(l2: float) -> None:
     """Refuse an l2 that certifies no minimum.
 
     Raises:
-        OptbenchError: it is not positive.
+        OptbenchError: it is not positive, or infinite.
     """
-    if not l2 > 0:
+    if not 0 < l2 < np.inf:
         raise OptbenchError(
             f"l2 is {l2}: without a penalty there need be no minimizer",
             "give l2 > 0; logistic_separable is the loss without a minimizer",

@@ -12,6 +12,7 @@ from optbench.errors import OptbenchError
 from optbench.problem import Constants, CriticalPoint, Problem
 from optbench.start import start_near
 from problems.draws import data_rng, orthonormal
+from problems.spectra import quadratic_constants
 
 SPECTRA = "log", "linear", "clustered", "outliers", "power_law"
 
@@ -29,18 +30,6 @@ def _chain(params: Any, stiffness: Any, end: Any, strong_convexity: Any) -> Any:
     """s / 8 (x_1^2 + sum_i (x_{i+1} - x_i)^2 + end x_n^2 - 2 x_1) + mu |x|^2 / 2."""
     links = params[0] ** 2 + jnp.sum(jnp.diff(params) ** 2) + end * params[-1] ** 2
     return stiffness / 8 * (links - 2 * params[0]) + strong_convexity / 2 * jnp.sum(params**2)
-
-
-def _constants(smoothness: float, strong_convexity: float) -> Constants:
-    """Of a convex quadratic with these extreme eigenvalues."""
-    return Constants(
-        smoothness=float(smoothness),
-        strong_convexity=float(strong_convexity),
-        hessian_lipschitz=0.0,
-        convex=True,
-        quadratic=True,
-        sharp=True,
-    )
 
 
 def _eigenvalues(spectrum: str, dim: int, condition_number: float) -> np.ndarray:
@@ -95,7 +84,7 @@ def quadratic(
     """
     if spectrum not in SPECTRA:
         raise OptbenchError(f"no spectrum {spectrum!r}", f"give one of {', '.join(SPECTRA)}")
-    if not condition_number >= 1 or dim < 1 or (dim == 1 and condition_number != 1):
+    if not 1 <= condition_number < np.inf or dim < 1 or (dim == 1 and condition_number != 1):
         raise OptbenchError(
             f"no quadratic in {dim} dimensions has condition number {condition_number}",
             "give dim >= 2 and condition_number >= 1",
@@ -115,7 +104,7 @@ def quadratic(
         minimum=0.0,
         minimizer=minimizer,
         minimum_kind="closed form",
-        constants=_constants(1.0, 1.0 / condition_number),
+        constants=quadratic_constants(1.0, 1.0 / condition_number),
         name="quadratic",
         source="Nesterov (2018), section 2.1.3",
     )
@@ -144,7 +133,7 @@ def paraboloid(dim: int = 2) -> Problem:
         minimum=0.0,
         minimizer=np.zeros(dim),
         minimum_kind="closed form",
-        constants=_constants(1.0, 1.0),
+        constants=quadratic_constants(1.0, 1.0),
         region=((-1.5, 1.5), (-1.5, 1.5)) if dim == 2 else None,
         name="paraboloid",
         source="Nesterov (2018), section 2.1.3",
@@ -178,8 +167,8 @@ def ill_conditioned_bowl(condition_number: float = 10.0) -> Problem:
         minimum=0.0,
         minimizer=np.zeros(2),
         minimum_kind="closed form",
-        constants=_constants(condition_number, 1.0),
-        region=((-0.6 * condition_number, 1.1 * condition_number), (-2.0, 2.0)),
+        constants=quadratic_constants(condition_number, 1.0),
+        region=((-0.6 * condition_number, 1.1 * condition_number), (-4.0, 4.0)),
         name="ill_conditioned_bowl",
         source="Boyd & Vandenberghe (2004), section 9.3.2",
     )
@@ -215,7 +204,7 @@ def hilbert_matrix(dim: int = 5) -> Problem:
         minimum=0.0,
         minimizer=np.ones(dim),
         minimum_kind="closed form",
-        constants=_constants(np.linalg.eigvalsh(matrix)[-1], least),
+        constants=quadratic_constants(np.linalg.eigvalsh(matrix)[-1], least),
         name="hilbert_matrix",
         source="Hilbert (1894), Acta Mathematica 18, pages 155-159",
     )
@@ -255,7 +244,7 @@ def nesterov_smooth(dim: int = 21, smoothness: float = 1.0) -> Problem:
         minimum=-smoothness * dim / (8 * (dim + 1)),
         minimizer=1 - np.arange(1, dim + 1) / (dim + 1),
         minimum_kind="closed form",
-        constants=_constants(
+        constants=quadratic_constants(
             smoothness * np.cos(half_angle) ** 2, smoothness * np.sin(half_angle) ** 2
         ),
         name="nesterov_smooth",
@@ -294,7 +283,8 @@ def nesterov_strongly_convex(
             "give dim >= 2, condition_number > 1 and smoothness > 0",
         )
     root, strong_convexity = np.sqrt(condition_number), smoothness / condition_number
-    stiffness, end, ratio = smoothness - strong_convexity, 2 / (root + 1), (root - 1) / (root + 1)
+    excess, end = condition_number - 1, 2 / (root + 1)
+    stiffness, ratio = excess * strong_convexity, excess / (root + 1) ** 2  # without cancellation
     diagonal = np.full(dim, stiffness / 2 + strong_convexity)
     diagonal[-1] = stiffness / 4 * (1 + end) + strong_convexity
     spectrum = np.asarray(eigvalsh_tridiagonal(diagonal, np.full(dim - 1, -stiffness / 4)))
@@ -305,7 +295,7 @@ def nesterov_strongly_convex(
         minimum=float(-stiffness * ratio / 8),
         minimizer=ratio ** np.arange(1.0, dim + 1),
         minimum_kind="closed form",
-        constants=_constants(spectrum[-1], spectrum[0]),
+        constants=quadratic_constants(spectrum[-1], spectrum[0]),
         name="nesterov_strongly_convex",
         source="Nesterov (2018), section 2.1.4, theorem 2.1.13",
     )

@@ -234,6 +234,9 @@ def test_a_name_is_a_problem_or_an_optimizer(here, monkeypatch):
         "clip_by_value(adam)": "optimizer",
         "mine.py:bowl": "problem",
         "mine.py:unannotated": "problem",
+        "noisy(booth)": "problem",
+        "mine.py:unchanged(mine.py:unannotated)": "problem",
+        "mine.py:unchanged(noisy(booth))": "problem",
         "mine.py:descent": "optimizer",
         "mine.py:needy": "optimizer",
     }.items():

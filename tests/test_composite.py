@@ -119,6 +119,30 @@ def too_little(params, step, target):
     return shrink(params, 0.99 * step, target)
 
 
+def right_up_to_ten(params, step, target):
+    return shrink(params, jnp.minimum(step, 10.0), target)
+
+
+def lost_for_long_steps(params, step, target):
+    return shrink(params, jnp.where(step > 1.0, jnp.nan, step), target)
+
+
+def barrier(params, target):
+    return -jnp.sum(jnp.log(params))
+
+
+def bounded_square(params, target):
+    return half_square(params, target) + barrier(params, target)
+
+
+def barrier_prox(params, step, target):
+    return (params + jnp.sqrt(params**2 + 4 * step)) / 2
+
+
+def off_the_barrier(params, step, target):
+    return 1.00001 * barrier_prox(params, step, target)
+
+
 def to_another_point(params, step, target):
     inside = jnp.all(jnp.abs(params) <= 1)
     return jnp.where(inside, params, jnp.clip(params[::-1], -1.0, 1.0))
@@ -132,13 +156,24 @@ def whole_space(params, v, eigenvalues):
     return v
 
 
-LAWS = {"lasso": LASSO, "box": BOX, "sphere": SPHERE}
+BARRIER = Problem(
+    name="barrier",
+    objective=bounded_square,
+    nonsmooth=barrier,
+    prox=barrier_prox,
+    data=(TARGET,),
+    start=start_near(np.full(4, 2.0)),
+)
+LAWS = {"lasso": LASSO, "box": BOX, "sphere": SPHERE, "barrier": BARRIER}
 DEFECTS = {
     "stationary of a composite": ("stationary", LASSO, {"minimizer": SHRUNK + 1e-6}),
     "certified by a residual": ("certified", LASSO, {"minimizer": SHRUNK + 1e-6}),
     "stationary in a box": ("stationary", BOX, {"minimizer": np.array([1.0, -0.3, 1e-9, 1.0])}),
     "stationary on a sphere": ("stationary", SPHERE, {"minimizer": np.array([1.0, 1e-9, 0.0])}),
     "prox with a wrong step": ("prox", LASSO, {"prox": too_little}),
+    "prox wrong for long steps": ("prox", LASSO, {"prox": right_up_to_ten}),
+    "prox that is no number": ("prox", LASSO, {"prox": lost_for_long_steps}),
+    "prox at the edge of a domain": ("prox", BARRIER, {"prox": off_the_barrier}),
     "projection on other points": ("prox", BOX, {"prox": to_another_point}),
     "projection that stops halfway": ("prox", BOX, {"prox": halfway}),
     "start outside": ("feasible", BOX, {"start": start_near(np.full(4, -1.5))}),
@@ -160,6 +195,16 @@ DEFECTS = {
         "critical point",
         SPHERE,
         {"critical_points": (CriticalPoint("saddle", 1.0, np.array([0.0, 1.0, 1e-9])),)},
+    ),
+    "critical value that is no number": (
+        "critical value",
+        SPHERE,
+        {"critical_points": (CriticalPoint("saddle", np.nan, np.eye(3)[1]),)},
+    ),
+    "critical point that is no number": (
+        "critical point",
+        SPHERE,
+        {"critical_points": (CriticalPoint("saddle", 1.0, np.full(3, np.nan)),)},
     ),
     "saddle called a minimum": (
         "critical kind",

@@ -37,8 +37,9 @@ from problems.classical.ripples import (
     griewank,
     rastrigin,
 )
-from problems.classical.stationary import MOST_SWAPPED, Surface, newton_root, swapped
+from problems.classical.stationary import MOST_SWAPPED, Surface, swapped
 from problems.classical.valleys import beale, bukin, dixon_price, rosenbrock
+from problems.newton import newton_root
 
 
 @functools.partial(jax.jit, static_argnums=0)

@@ -14,7 +14,8 @@ import pytest
 
 from optbench.catalog import collect
 from optbench.errors import OptbenchError
-from problems.more_garbow_hillstrom.stationary_points import critical_point, jacobian, root
+from problems.more_garbow_hillstrom.stationary_points import critical_point, jacobian
+from problems.newton import newton_point
 
 CATALOG = collect("problems", "Problem")
 
@@ -555,6 +556,23 @@ def test_penalty_1_is_stationary_at_three_points():
         assert problem.critical_points[0].value > problem.minimum
 
 
+LOCAL_MINIMA = {
+    "kowalik_osborne": ["4.23674e-4"],
+    "osborne_two": ["0.0875947", "0.124098"],
+}
+
+
+@pytest.mark.parametrize("name", LOCAL_MINIMA)
+def test_local_minima_of_fits_have_their_values_and_no_slope(name):
+    entry = entry_of(name)
+    for trap, printed in zip(CATALOG[name]().critical_points, LOCAL_MINIMA[name], strict=True):
+        assert trap.kind == "local minimum" and agrees(trap.value, printed)
+        np.testing.assert_allclose(value_by_loops(entry, trap.point), trap.value, rtol=1e-12)
+        steps = 1e-5 * np.diag(np.maximum(np.abs(trap.point), 1e-2))
+        rises = [value_by_loops(entry, trap.point + s * h) for h in steps for s in (1, -1)]
+        assert min(rises) > trap.value
+
+
 def test_chebyshev_nodes_are_the_textbook_s():
     two, nine = CATALOG["chebyquad"](dim=2).minimizer, CATALOG["chebyquad"](dim=9).minimizer
     np.testing.assert_allclose(two, [0.5 - sqrt(1 / 12), 0.5 + sqrt(1 / 12)], rtol=1e-14)
@@ -682,7 +700,7 @@ def test_complex_steps_give_the_jacobian_to_rounding():
 
 
 def test_newton_finds_roots_and_critical_points():
-    found = root(cubic_terms, lambda x: jacobian(cubic_terms, x), np.array([1.0, 1.0]))
+    found = newton_point(cubic_terms, lambda x: jacobian(cubic_terms, x), np.array([1.0, 1.0]))
     np.testing.assert_allclose(found, [sqrt(log(3)), log(3)], rtol=1e-15)
     trap = critical_point("local minimum", shallow_terms, np.array([11.4, -0.9]))
     np.testing.assert_allclose(trap.point[1], (2 - sqrt(22)) / 3, rtol=1e-14)

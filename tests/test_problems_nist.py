@@ -46,7 +46,7 @@ SIZES = {  # observations and parameters, as NIST states them
     "Rat43": (15, 4),
     "Bennett5": (154, 3),
 }
-WITH_MINIMA = ("Gauss1", "Gauss2", "Gauss3", "ENSO", "Thurber")
+WITH_MINIMA = tuple(dict.fromkeys(line[0] for line in lines_of("local_minima.txt")))
 DIGITS = 1e-10  # relative: 11 printed digits err by up to half of this
 REFINEMENTS = 30  # steps of Gauss and Newton, which converge linearly where residuals are large
 exp = np.exp
@@ -307,11 +307,13 @@ def test_residuals_at_local_minima_are_normal_to_the_model(name):
         assert np.sum(errors**2) > 1.05 * data.residual_sum
 
 
-def test_local_minimum_of_thurber_has_a_pole_between_observations():
-    (trap,), x = local_minima("Thurber"), np.sort(data_set("Thurber").predictors)
-    poles = np.roots([*trap.point[:3:-1], 1])
-    real = poles[np.abs(poles.imag) < 1e-12].real
-    assert np.any((x[0] < real) & (real < x[-1]))
+@pytest.mark.parametrize("name", ["Hahn1", "Thurber"])
+def test_local_minima_of_cubic_ratios_have_a_pole_between_observations(name):
+    x = np.sort(data_set(name).predictors)
+    for trap in local_minima(name):
+        poles = np.roots([*trap.point[:3:-1], 1])
+        real = poles[np.abs(poles.imag) < 1e-12].real
+        assert np.any((x[0] < real) & (real < x[-1]))
 
 
 def test_boxbod_is_flat_where_growth_is_instant():

@@ -19,9 +19,9 @@ from problems.certificates import (
     logistic_rows,
     poisson_rows,
     squared_hinge_rows,
-    stationary_point,
 )
 from problems.linear_models import longest_row, mean_square, second_moment, variance_of
+from problems.newton import newton_point
 from problems.regression.generalized import huber_regression, poisson_regression
 from problems.regression.least_squares import (
     least_squares,
@@ -181,7 +181,7 @@ def test_newton_with_backtracking_is_led_where_full_steps_overflow():
 
 def test_stationary_points_of_any_kind_are_found():
     """x^3 / 3 - x has a maximum at -1."""
-    found = stationary_point(lambda x: x**2 - 1, lambda x: np.diag(2 * x), np.array([-2.0]))
+    found = newton_point(lambda x: x**2 - 1, lambda x: np.diag(2 * x), np.array([-2.0]))
     np.testing.assert_allclose(found, -1, rtol=1e-15)
 
 

@@ -366,6 +366,7 @@ def test_the_curvature_of_a_policy_stays_below_the_bound():
         lambda: categorical_mean(num_samples=2),
         lambda: gaussian_mixture_pair(num_samples=1),
         lambda: gaussian_mixture_pair(distance=0.5),
+        lambda: gaussian_mixture_pair(num_samples=2, distance=1.0),  # of variance 0.74: no saddle
         lambda: gaussian_mixture_trap(num_samples=10),
         lambda: gaussian_mixture_trap(gap=5.0),
         lambda: gaussian_mixture_iris(batch_size=0),

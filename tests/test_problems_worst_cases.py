@@ -278,6 +278,8 @@ MALFORMED = [
     lambda: huber_worst_case(num_steps=0),
     lambda: huber_worst_case(step=2.0),
     lambda: huber_worst_case(strong_convexity=1.0),
+    lambda: huber_worst_case(step=1.2, strong_convexity=0.9),  # beyond x* in one step
+    lambda: huber_worst_case(num_steps=1000, strong_convexity=0.9),  # at x* in floats
     lambda: huber_worst_case(radius=0.0),
     lambda: parabola(curvature=2.0),
     lambda: clipping_worst_case(growth=0.0),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from optbench.errors import OptbenchError
-from optbench.problem import Problem
+from optbench.problem import CriticalPoint, Problem
 from optbench.start import start_near
 from optbench.validation import validate_problem
 
@@ -90,6 +90,22 @@ MALFORMED = {
     "minimizer has shapes": {"minimizer": np.zeros(2)},
     "region ((0, 1),) is no box": {"region": ((0, 1),)},
     "region ((1, 0), (0, 1), (0, 1)) is no box": {"region": ((1, 0), (0, 1), (0, 1))},
+    "region is given for complex params": {
+        "objective": lambda params: jnp.sum(jnp.abs(params)),
+        "start": lambda seed: np.array([1j, 2.0]),
+        "region": ((0, 1), (0, 1)),
+    },
+    "objective is 3.0 at the start, below the minimum 3.5": {
+        "minimum": 3.5,
+        "minimum_kind": "closed form",
+    },
+    "minimum_kind is 'guessed'": {"minimum": 0.0, "minimum_kind": "guessed"},
+    "row_arrays is 1.5": {"objective": least_squares, "data": (DATA,), "row_arrays": 1.5},
+    "objective of one row fails": {
+        "objective": lambda params, rows: jnp.dot(jnp.ones(5), rows @ params) ** 2,
+        "data": (DATA,),
+        "row_arrays": 1,
+    },
     "only one of outputs": {"outputs": sphere},
     "output_loss returns shape": {"outputs": lambda p: p, "output_loss": lambda z: z},
     "residuals are not real floats": {"residuals": lambda params: params > 0},
@@ -107,6 +123,12 @@ def test_refuses(message):
     assert raised.value.message.startswith("problem 'tested': ")
     assert raised.value.hint
     assert "\n" not in raised.value.message + raised.value.hint
+
+
+def test_refuses_a_critical_point_of_no_kind():
+    point = CriticalPoint("minimum", 0.0, np.zeros(3))  # type: ignore
+    with pytest.raises(OptbenchError, match="the kind of critical point 0 is 'minimum'"):
+        validate_problem(problem_with(critical_points=(point,)))
 
 
 def test_refuses_what_is_no_problem():

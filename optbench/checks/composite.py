@@ -22,7 +22,7 @@ from optbench.problem import Problem
 
 NUM_POINTS = 8
 REACHES = (1e-6, 1e-3, 1e-1, 10.0)  # how far competitors of a prox lie from it
-PROX_STEPS = (0.3, 2.0)
+PROX_STEPS = (0.01, 0.3, 2.0, 30.0)
 
 
 def steps(evidence: Evidence) -> list[Check]:
@@ -74,8 +74,9 @@ def _prox(evidence: Evidence) -> Check:
         others = _competitors(evidence, found)
         repeated = np.repeat(centers, others.shape[1], axis=0)
         rivals = cost(others.reshape(-1, centers.shape[1]), repeated).reshape(others.shape[:2])
-        margin = own[:, None] - rivals
-        worst = max(worst, float(np.max(margin / (SLACK * EPS * (1 + np.abs(rivals))))))
+        lowest = np.min(rivals, axis=1, initial=np.inf, where=~np.isnan(rivals))  # in h's domain
+        units = SLACK * EPS * (1 + np.abs(own))
+        worst = float(np.maximum(worst, np.max((own - lowest) / units)))  # NaN where prox is
     detail = "h(u) + |u - v|^2 / 2s at prox(v, s) less that nearby, in units of rounding"
     return at_most("prox", worst, 1, detail)
 

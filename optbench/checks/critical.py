@@ -22,10 +22,11 @@ def critical_points(evidence: Evidence) -> list[Check]:
     for claimed in points:
         site = site_at(evidence.probe, pack(claimed.point), evidence.rng)
         rounding = SLACK * (site.value_noise + EPS * abs(claimed.value))
-        off = max(off, abs(site.value - claimed.value) / (rounding or 1.0))
+        off = np.maximum(off, abs(site.value - claimed.value) / (rounding or 1.0))
         if evidence.problem.nonsmooth is None or evidence.problem.prox is not None:
             residual = float(np.linalg.norm(evidence.probe.residual(site.point)))
-            moving = max(moving, residual / (stationary_noise(evidence, site) or 1.0))
+            noise = stationary_noise(evidence, site) or 1.0
+            moving = np.maximum(moving, residual / noise)
         kinds += _unlike(evidence, claimed, site)
     found = "; ".join(kinds) or f"{len(points)} points are of their kinds"
     return [

@@ -108,8 +108,7 @@ class Pairs(NamedTuple):
 
 
 def _pairs(evidence: Evidence) -> Pairs:
-    sites = [*evidence.starts, *([evidence.minimizer] if evidence.minimizer else [])]
-    points = np.concatenate([np.stack([site.point for site in sites]), evidence.cloud])
+    points = np.concatenate([np.stack([site.point for site in evidence.sites]), evidence.cloud])
     direction = evidence.rng.standard_normal(points.shape[1])
     _, grad, product = evidence.probe.smooth(points, direction / np.linalg.norm(direction))
     value, whole, _ = evidence.probe(points)
@@ -170,8 +169,7 @@ def _spectrum(evidence: Evidence) -> list[Check]:
     dim = evidence.starts[0].point.size
     if dim > DENSE or (smoothness is None and convexity is None):
         return []
-    sites = evidence.starts[0], evidence.minimizer or evidence.starts[1]
-    smooth = evidence.probe.smooth
+    sites, smooth = (evidence.sites[0], evidence.sites[-1]), evidence.probe.smooth
     eigenvalues = np.stack([np.linalg.eigvalsh(smooth.hessian(s.point)) for s in sites])
     top, bottom = float(np.max(np.abs(eigenvalues))), float(np.min(eigenvalues))
     excess = max(

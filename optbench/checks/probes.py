@@ -232,6 +232,12 @@ class Evidence:
     cloud: np.ndarray
     rng: np.random.Generator
 
+    @property
+    def sites(self) -> tuple[Site, ...]:
+        """The starts, and the minimizer where f is smooth: on a kink, f - h is lost to rounding."""
+        is_smooth = self.minimizer is not None and self.problem.nonsmooth is None
+        return (*self.starts, self.minimizer) if is_smooth else self.starts  # type: ignore
+
 
 def gather(problem: Problem, seed: int) -> Evidence:
     """Visit the points on which a problem is judged."""

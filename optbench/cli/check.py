@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,7 +14,7 @@ from optbench.cli.manners import catalog_option, examples, json_option, say_json
 from optbench.errors import ExitCode, unknown_name
 
 if TYPE_CHECKING:
-    from optbench.catalog import Catalog
+    from optbench.catalog import Catalog, Label
     from optbench.checks import Check
 
 LAW_WIDTH = 18
@@ -64,39 +64,42 @@ def laws_for(label: str, problems: Catalog, optimizers: Catalog) -> Callable[[],
         OptbenchError: no catalog has it, or its file does not.
     """
     from optbench import checks
-    from optbench.catalog import load_file, parse_label
+    from optbench.catalog import parse_label
     from optbench.labels import find_problem, known_transforms
     from optbench.optimizer import find_method
 
     parsed = parse_label(label)
-    wraps_a_problem = parsed.inner is not None and parsed.name in known_transforms()
-    known = [*problems, *optimizers]
-    if ".py:" not in parsed.name and parsed.name not in known and not wraps_a_problem:
-        where = f"`optbench list problems` and `list optimizers` show all {len(known)}"
+    known = [*problems, *known_transforms(), *optimizers]
+    if ".py:" not in parsed.name and parsed.name not in known:
+        where = "`optbench list` shows problems, transforms and optimizers"
         raise unknown_name("problem or optimizer", parsed.name, known, where)
-    if (
-        parsed.name in problems
-        or wraps_a_problem
-        or (
-            parsed.name not in optimizers
-            and _makes_problem(load_file(parsed.name), parsed.arguments)
-        )
-    ):
+    if _makes_problem(parsed, {*problems, *known_transforms()}):
         problem = find_problem(label, problems)
         return lambda: checks.check_problem(problem)
     method = find_method(label, optimizers)
     return lambda: checks.check_optimizer(method)
 
 
-def _makes_problem(function: Callable[..., Any], arguments: tuple[tuple[str, Any], ...]) -> bool:
-    """As its return annotation says, or else what it returns."""
+def _makes_problem(label: Label, known: Collection[str]) -> bool:
+    """As its catalog or its return annotation says; else as what it wraps, or what it returns.
+
+    Args:
+        label: of a known name, or of a function in a file.
+        known: the names of problems and transforms.
+    """
+    from optbench.catalog import load_file
     from optbench.problem import Problem
 
+    if ".py:" not in label.name:
+        return label.name in known
+    function = load_file(label.name)
     returned = inspect.signature(function).return_annotation
     if returned is not inspect.Signature.empty:
         return "Problem" in str(returned)
+    if label.inner is not None:
+        return _makes_problem(label.inner, known)
     try:
-        return isinstance(function(**dict(arguments)), Problem)
+        return isinstance(function(**dict(label.arguments)), Problem)
     except TypeError:
         return False  # a learning rate without a default, say: an optimizer is told what it lacks
 

@@ -90,6 +90,8 @@ def draw_contours(panel: Axes, problem: ProblemRecord) -> ContourSet:
 def draw_scale(figure: Figure, axes: Axes, filled: ContourSet, problem: ProblemRecord) -> None:
     """Say in axes of their own which color is which height."""
     label = r"$f - \min f$ in the picture" if problem.minimum is None else r"$f - f^\ast$"
+    if problem.minimum_kind == "best known":
+        label = r"$f$ less the best known value"
     if problem.saddle is not None:
         label = r"$f - f_{\mathrm{saddle}}$"
     scale = figure.colorbar(filled, cax=axes, label=label)

@@ -29,7 +29,8 @@ _AXIS = {
 }
 _SENTENCE = {
     "suboptimality": "lower and further left is better",
-    "gradient norm": "no minimum is known, so a small gradient must do; lower is better",
+    "gradient norm": "no minimum is certain, so a small gradient (where f has a prox, a small "
+    "x - prox(x - gradient)) must do; lower is better",
     "escape": "the way out leads down: below -1 the saddle has been left",
 }
 

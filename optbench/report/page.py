@@ -42,12 +42,12 @@ def page(results: Results, summary: Summary) -> str:
 def _problem(results: Results, label: str, pairs: Sequence[Pair]) -> str:
     record = results.problems[label]
     facts = {
-        "dimension": number(record.dim),
-        "f*": number(record.minimum),
-        "L": number(record.smoothness),
-        "mu": number(record.strong_convexity),
+        "dimension =": number(record.dim),
+        "f* <=" if record.minimum_kind == "best known" else "f* =": number(record.minimum),
+        "L =": number(record.smoothness),
+        "mu =": number(record.strong_convexity),
     }
-    known = ", ".join(f"{name} = {text}" for name, text in facts.items() if text != UNKNOWN)
+    known = ", ".join(f"{name} {text}" for name, text in facts.items() if text != UNKNOWN)
     lines = [f"## {label}", "", ". ".join(filter(None, [known, record.source])), "", *_table(pairs)]
     reasons = [f"- {pair.optimizer}: {_escaped(pair.message)}" for pair in pairs if pair.message]
     return "\n".join([*lines, *(["", *reasons] if reasons else [])])

@@ -298,4 +298,4 @@ def _stretched_constants(constants: Constants, condition_number: float) -> Const
 
 def _rng(seed: int) -> np.random.Generator:
     """A stream apart from the starts and the data of the same seed."""
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(2,)))
+    return np.random.default_rng(np.random.SeedSequence(operator.index(seed), spawn_key=(2,)))

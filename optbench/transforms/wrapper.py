@@ -79,7 +79,8 @@ def extend(problem: Problem, numbers: Any, **wrappers: Callable[[Function], Func
 def label(transform: Callable[..., Problem], problem: Problem, **given: Any) -> str:
     """The name of a transformed problem: `noisy(rosenbrock)[scale=0.1]`, defaults left out."""
     defaults = {p.name: p.default for p in catalog.parameters(transform)}
-    plain = {n: v.item() if isinstance(v, np.generic) else v for n, v in given.items()}
+    arrays = np.generic, np.ndarray
+    plain = {n: v.tolist() if isinstance(v, arrays) else v for n, v in given.items()}
     arguments = tuple((name, value) for name, value in plain.items() if value != defaults[name])
     return str(Label(transform.__name__, Label(problem.name or "problem"), arguments))
 

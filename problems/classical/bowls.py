@@ -10,6 +10,7 @@ import numpy as np
 from optbench.errors import OptbenchError
 from optbench.problem import Constants, Problem
 from optbench.start import start_near
+from problems.spectra import quadratic_constants
 
 
 def _booth_residuals(params: Any) -> Any:
@@ -36,14 +37,7 @@ def booth() -> Problem:
         minimum=0.0,
         minimizer=np.array([1.0, 3.0]),
         minimum_kind="closed form",
-        constants=Constants(
-            smoothness=18.0,
-            strong_convexity=2.0,
-            hessian_lipschitz=0.0,
-            convex=True,
-            quadratic=True,
-            sharp=True,
-        ),
+        constants=quadratic_constants(18.0, 2.0),
         residuals=_booth_residuals,
         region=((-10.0, 10.0), (-10.0, 10.0)),
         name="booth",
@@ -73,14 +67,7 @@ def matyas() -> Problem:
         minimum=0.0,
         minimizer=np.zeros(2),
         minimum_kind="closed form",
-        constants=Constants(
-            smoothness=1.0,
-            strong_convexity=0.04,
-            hessian_lipschitz=0.0,
-            convex=True,
-            quadratic=True,
-            sharp=True,
-        ),
+        constants=quadratic_constants(1.0, 0.04),
         region=((-10.0, 10.0), (-10.0, 10.0)),
         name="matyas",
         source="Jamil & Yang (2013), IJMMNO 4(2)",
@@ -119,13 +106,8 @@ def trid(dim: int = 6) -> Problem:
         minimum=-dim * (dim + 4) * (dim - 1) / 6,
         minimizer=index * (dim + 1 - index),
         minimum_kind="closed form",
-        constants=Constants(
-            smoothness=4 * float(np.cos(half_angle)) ** 2,
-            strong_convexity=4 * float(np.sin(half_angle)) ** 2,
-            hessian_lipschitz=0.0,
-            convex=True,
-            quadratic=True,
-            sharp=True,
+        constants=quadratic_constants(
+            4 * float(np.cos(half_angle)) ** 2, 4 * float(np.sin(half_angle)) ** 2
         ),
         region=((-4.0, 4.0), (-4.0, 4.0)) if dim == 2 else None,
         name="trid",
@@ -178,21 +160,24 @@ def power(exponent: float = 4.0, dim: int = 1) -> Problem:
     """f(x) = sum_i |x_i|^p / p: convex, with no curvature at its minimizer.
 
     Dimension: `dim`. Start: (1, ..., 1). x* = 0, f* = 0.
-    Constants: mu = 0, L is unbounded. Gradient descent with a small step takes
-    x_k ~ k^(-1 / (p - 2)), and so f_k - f* ~ k^(-p / (p - 2)): k^-2 for p = 4, k^-1.5 for p = 6.
+    Constants: mu = 0, L is unbounded; M = 2 for p = 3, where the curvatures are 2 |x_i|, else none.
+    Gradient descent with a small step takes x_k ~ k^(-1 / (p - 2)), and so
+    f_k - f* ~ k^(-p / (p - 2)): k^-2 for p = 4, k^-1.5 for p = 6.
     Newton's method is linear, with factor (p - 2) / (p - 1) per step.
 
     Source: Nesterov (2018), "Lectures on Convex Optimization", section 4.2.2.
 
     Args:
         exponent: p, above 2.
-        dim: number of unknowns.
+        dim: number of unknowns, at least 1.
 
     Raises:
-        OptbenchError: the exponent is not above 2.
+        OptbenchError: the exponent is not above 2, or no dimension.
     """
-    if not exponent > 2:
+    if not 2 < exponent < np.inf:
         raise OptbenchError(f"exponent is {exponent}", "give exponent > 2; quadratic is p = 2")
+    if dim < 1:
+        raise OptbenchError(f"no powers in {dim} dimensions", "give dim >= 1")
     return Problem(
         objective=_power,
         data=(np.float64(exponent),),
@@ -200,7 +185,9 @@ def power(exponent: float = 4.0, dim: int = 1) -> Problem:
         minimum=0.0,
         minimizer=np.zeros(dim),
         minimum_kind="closed form",
-        constants=Constants(strong_convexity=0.0, convex=True),
+        constants=Constants(
+            strong_convexity=0.0, hessian_lipschitz=2.0 if exponent == 3 else None, convex=True
+        ),
         name="power",
         source="Nesterov (2018), section 4.2.2",
     )
@@ -216,7 +203,8 @@ def powell_sum(dim: int = 2) -> Problem:
 
     Dimension: `dim`. Start: (1, ..., 1), the corner of the box [-1, 1]^n (chosen here); other seeds
     move it by half a standard normal. x* = 0, f* = 0.
-    Constants: mu = 0, for the Hessian at x* is diag(2, 0, ..., 0); L is unbounded.
+    Constants: mu = 0, for the Hessian at x* is diag(2, 0, ..., 0); L is unbounded. M = 6 for n = 2,
+    where the curvature along x_2 is 6 |x_2|, and else none.
 
     Source: Jamil & Yang (2013), "A literature survey of benchmark functions for global
     optimization problems", Int. J. Mathematical Modelling and Numerical Optimisation 4(2).
@@ -235,7 +223,9 @@ def powell_sum(dim: int = 2) -> Problem:
         minimum=0.0,
         minimizer=np.zeros(dim),
         minimum_kind="closed form",
-        constants=Constants(strong_convexity=0.0, convex=True),
+        constants=Constants(
+            strong_convexity=0.0, hessian_lipschitz=6.0 if dim == 2 else None, convex=True
+        ),
         region=((-1.5, 1.5), (-1.5, 1.5)) if dim == 2 else None,
         name="powell_sum",
         source="Jamil & Yang (2013), IJMMNO 4(2)",

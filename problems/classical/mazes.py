@@ -11,7 +11,8 @@ import numpy as np
 from optbench.errors import OptbenchError
 from optbench.problem import Constants, CriticalPoint, Problem
 from problems.classical.boxes import StartInside, alternating, cube
-from problems.classical.stationary import newton_root, swapped
+from problems.classical.stationary import swapped
+from problems.newton import newton_root
 
 
 def _styblinski_tang(params: Any) -> Any:

@@ -10,7 +10,8 @@ import numpy as np
 from optbench.errors import OptbenchError
 from optbench.problem import Constants, CriticalPoint, Problem
 from problems.classical.boxes import StartInside, alternating, cube
-from problems.classical.stationary import newton_point, newton_root, swapped
+from problems.classical.stationary import swapped
+from problems.newton import newton_point, newton_root
 
 SERIES = 1e-4  # r^2 below which the cosine of 12 r is summed as a series, to rounding
 
@@ -162,8 +163,8 @@ def griewank(dim: int = 2) -> Problem:
     [-600, 600]^n; other seeds are uniform in [-10, 10]^n. x* = 0, f* = 0. Of the many local minima
     the next lie near (+-pi, +-sqrt(2) pi, 0, ..., 0), with f = 0.0074.
     Constants: L = 1 + 1/2000, attained at x*: the product is a mean of cosines of s.x over signs of
-    s_i = +-1 / sqrt(i), and the mean of (s.u)^2 is sum_i u_i^2 / i <= 1. M = 3^(3/4), for the mean
-    of (s.u)^4 is at most 3.
+    s_i = +-1 / sqrt(i), and the mean of (s.u)^2 is sum_i u_i^2 / i <= 1. M = sqrt(3), for the mean
+    of (s.u)^4 is at most 3, and so that of (s.u)^2 |s.v| at most its root.
 
     Source: Griewank (1981), "Generalized descent for global optimization", J. Optimization Theory
     and Applications 34(1).
@@ -185,7 +186,7 @@ def griewank(dim: int = 2) -> Problem:
         minimum_kind="closed form",
         critical_points=(_griewank_trap(dim),),
         constants=Constants(
-            smoothness=1.0005, hessian_lipschitz=3.0**0.75, convex=False, sharp=True
+            smoothness=1.0005, hessian_lipschitz=3.0**0.5, convex=False, sharp=True
         ),
         region=box.region,
         name="griewank",

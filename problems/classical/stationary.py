@@ -1,45 +1,17 @@
-"""Where the gradients of test functions vanish: a few Newton steps, to rounding, in NumPy."""
+"""Where the gradients of polynomials and of separable functions vanish, to rounding."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.polynomial import polynomial
 
 from optbench.problem import CriticalKind, CriticalPoint
+from problems.newton import newton_point
 
-NEWTON_STEPS = 10
 MOST_SWAPPED = 10  # coordinates, where there are more: the others are alike
-
-
-def newton_root(
-    slope: Callable[[Any], Any], curvature: Callable[[Any], Any], near: float
-) -> np.float64:
-    """The root of `slope` that Newton's method reaches from `near`.
-
-    Args:
-        slope: of one variable.
-        curvature: its derivative.
-        near: close enough for quadratic convergence.
-    """
-    root = np.float64(near)
-    for _ in range(NEWTON_STEPS):
-        root = root - slope(root) / curvature(root)
-    return root
-
-
-def newton_point(
-    gradient: Callable[[np.ndarray], np.ndarray],
-    hessian: Callable[[np.ndarray], np.ndarray],
-    near: Any,
-) -> np.ndarray:
-    """The point with zero gradient that Newton's method reaches from `near`."""
-    point = np.asarray(near, float)
-    for _ in range(NEWTON_STEPS):
-        point = point - np.linalg.solve(hessian(point), gradient(point))
-    return point
 
 
 class Surface:

@@ -11,7 +11,7 @@ import scipy.linalg
 from optbench.errors import OptbenchError
 from optbench.problem import Constants, CriticalPoint, Problem
 from optbench.start import start_near
-from problems.classical.stationary import NEWTON_STEPS
+from problems.newton import NEWTON_STEPS
 
 
 def _half_square(residuals: Any) -> Any:
@@ -192,7 +192,7 @@ def bukin() -> Problem:
         minimum_kind="closed form",
         constants=Constants(convex=False),
         nonsmooth=_bukin,
-        region=((-15.0, -5.0), (-3.0, 3.0)),
+        region=((-15.5, -4.5), (-3.5, 3.5)),
         name="bukin",
         source="Jamil & Yang (2013), IJMMNO 4(2)",
     )

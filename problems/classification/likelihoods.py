@@ -118,7 +118,7 @@ def logistic(
     Raises:
         OptbenchError: fewer samples than features, a condition number below 1, or no penalty.
     """
-    if not 1 <= dim <= num_samples or not condition_number >= 1:
+    if not 1 <= dim <= num_samples or not 1 <= condition_number < np.inf:
         raise OptbenchError(
             f"no data with {num_samples} samples, {dim} features and condition {condition_number}",
             "give num_samples >= dim >= 1 and condition_number >= 1",
@@ -188,7 +188,7 @@ def logistic_separable(margin: float = 1.0, batch_size: int | None = None) -> Pr
     Raises:
         OptbenchError: the margin is not positive.
     """
-    if not margin > 0:
+    if not 0 < margin < np.inf:
         raise OptbenchError(f"margin is {margin}", "give a positive margin")
     problem = Problem(
         objective=_logistic_loss,

@@ -11,16 +11,10 @@ from optbench.errors import OptbenchError
 from optbench.problem import Problem
 from optbench.start import start_near
 from optbench.transforms.minibatches import minibatches
-from problems.convex_composite.planted import (
-    design,
-    errors,
-    half_mean_square,
-    least_squares,
-    planted,
-    predictions,
-)
+from problems.convex_composite.planted import design, planted
 from problems.convex_composite.projections import StartOnSimplex, onto_ball, onto_simplex
 from problems.draws import data_rng
+from problems.linear_models import errors, half_mean_square, least_squares, predictions
 
 
 def _orthant(params: Any, step: Any, *data: Any) -> Any:
@@ -33,10 +27,6 @@ def _ball(params: Any, step: Any, features: Any, targets: Any, radius: Any) -> A
 
 def _box(params: Any, step: Any, *data: Any) -> Any:
     return jnp.clip(params, -1.0, 1.0)
-
-
-def _simplex(params: Any, step: Any, *data: Any) -> Any:
-    return onto_simplex(params)
 
 
 def _constrained(
@@ -193,7 +183,7 @@ def simplex_least_squares(
         shares / np.sum(shares),
         np.where(at_zero, rng.uniform(0.1, 0.3, dim), 0.0) - 0.1,
         start=StartOnSimplex(dim),
-        prox=_simplex,
+        prox=onto_simplex,
         name="simplex_least_squares",
         source="Duchi et al. (2008), ICML",
     )

@@ -8,12 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from optbench.errors import OptbenchError
-from optbench.problem import Constants, Problem
+from optbench.problem import Problem
 from optbench.start import start_near
 from optbench.transforms.minibatches import minibatches
 from problems.convex_composite.projections import shrink
 from problems.draws import data_rng
 from problems.linear_models import variance_of
+from problems.spectra import quadratic_constants
 
 
 def _absolute(params: Any) -> Any:
@@ -34,19 +35,6 @@ def _hinge(weights: Any, features: Any, labels: Any, l2: Any) -> Any:
 
 def _penalized_hinge(weights: Any, features: Any, labels: Any, l2: Any) -> Any:
     return _hinge(weights, features, labels, l2) + l2 / 2 * jnp.sum(weights**2)
-
-
-def _linear_pieces(gradient_bound: float) -> Constants:
-    """Of a nonsmooth function whose smooth part is 0."""
-    return Constants(
-        smoothness=0.0,
-        strong_convexity=0.0,
-        hessian_lipschitz=0.0,
-        gradient_bound=gradient_bound,
-        convex=True,
-        quadratic=True,
-        sharp=True,
-    )
 
 
 def absolute_value(dim: int = 1) -> Problem:
@@ -73,7 +61,7 @@ def absolute_value(dim: int = 1) -> Problem:
         minimum=0.0,
         minimizer=np.zeros(dim),
         minimum_kind="closed form",
-        constants=_linear_pieces(float(np.sqrt(dim))),
+        constants=quadratic_constants(0.0, 0.0, gradient_bound=float(np.sqrt(dim))),
         nonsmooth=_absolute,
         prox=_shrink,
         region=((-1.5, 1.5), (-1.5, 1.5)) if dim == 2 else None,
@@ -121,7 +109,9 @@ def max_linear(num_terms: int = 20, dim: int = 5, seed: int = 0) -> Problem:
         minimum=1.0,
         minimizer=minimizer,
         minimum_kind="closed form",
-        constants=_linear_pieces(float(np.max(np.linalg.norm(slopes, axis=1)))),
+        constants=quadratic_constants(
+            0.0, 0.0, gradient_bound=float(np.max(np.linalg.norm(slopes, axis=1)))
+        ),
         nonsmooth=_maximum,
         name="max_linear",
         source="Nesterov (2018), section 3.1",
@@ -196,14 +186,10 @@ def svm_hinge(
         minimum=float(np.mean(hinges) + l2 / 2 * np.sum(minimizer**2)),
         minimizer=minimizer,
         minimum_kind="closed form",
-        constants=Constants(
-            smoothness=float(l2),
-            strong_convexity=float(l2),
-            hessian_lipschitz=0.0,
+        constants=quadratic_constants(
+            l2,
+            l2,
             noise_variance=variance_of(float(np.mean(np.sum(features**2, axis=1))), batch_size),
-            convex=True,
-            quadratic=True,
-            sharp=True,
         ),
         nonsmooth=_hinge,
         row_arrays=2,

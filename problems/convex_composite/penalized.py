@@ -9,13 +9,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from optbench.errors import OptbenchError
-from optbench.problem import Constants, Problem
+from optbench.problem import Problem
 from optbench.start import start_near
 from optbench.transforms.minibatches import minibatches
 from problems import samples
-from problems.convex_composite.planted import design, least_squares, planted
+from problems.convex_composite.planted import design, planted
 from problems.convex_composite.projections import row_lengths, shrink, shrink_rows
 from problems.draws import data_rng
+from problems.linear_models import least_squares
+from problems.spectra import quadratic_constants
 
 MAX_SWEEPS = 10_000
 
@@ -167,14 +169,7 @@ def _diabetes(l1: float, l2: float, **passport: Any) -> Problem:
         minimum=float(misses @ misses / (2 * num_samples) + penalty),
         minimizer=minimizer,
         minimum_kind="closed form",
-        constants=Constants(
-            smoothness=float(eigenvalues[0]),
-            strong_convexity=float(eigenvalues[-1]),
-            hessian_lipschitz=0.0,
-            convex=True,
-            quadratic=True,
-            sharp=True,
-        ),
+        constants=quadratic_constants(eigenvalues[0], eigenvalues[-1]),
         nonsmooth=_one_norm,
         prox=_shrink,
         row_arrays=2,

@@ -2,34 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 
 from optbench.errors import OptbenchError
 from optbench.problem import Constants
 from problems import samples
-
-
-def half_mean_square(predictions: Any, features: Any, targets: Any, *rest: Any) -> Any:
-    """mean_i (z_i - y_i)^2 / 2."""
-    return jnp.mean((predictions - targets) ** 2) / 2
-
-
-def predictions(weights: Any, features: Any, *rest: Any) -> Any:
-    """X w, with w flattened."""
-    return features @ weights.ravel()
-
-
-def least_squares(weights: Any, features: Any, targets: Any, *rest: Any) -> Any:
-    """|X w - y|^2 / (2 n)."""
-    return half_mean_square(predictions(weights, features), features, targets)
-
-
-def errors(weights: Any, features: Any, targets: Any, *rest: Any) -> Any:
-    """Residuals of `least_squares`."""
-    return (predictions(weights, features) - targets) / jnp.sqrt(targets.shape[0])
+from problems.spectra import quadratic_constants
 
 
 class Planted(NamedTuple):
@@ -76,13 +56,6 @@ def planted(features: np.ndarray, minimizer: np.ndarray, gradient: np.ndarray) -
     num_samples = len(features)
     misses = np.linalg.lstsq(features.T, num_samples * gradient)[0]
     eigenvalues = np.linalg.svd(features, compute_uv=False) ** 2 / num_samples
-    constants = Constants(
-        smoothness=float(eigenvalues[0]),
-        strong_convexity=float(eigenvalues[-1]),
-        hessian_lipschitz=0.0,
-        convex=True,
-        quadratic=True,
-        sharp=True,
-    )
+    constants = quadratic_constants(eigenvalues[0], eigenvalues[-1])
     value = float(misses @ misses / (2 * num_samples))
     return Planted(features, features @ minimizer - misses, value, constants)

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 
 
-def onto_simplex(point: Any) -> Any:
-    """The nearest point with nonnegative coordinates of sum 1.
+def onto_simplex(point: Any, *_: Any) -> Any:
+    """The nearest point with nonnegative coordinates of sum 1: a prox, whatever the step.
 
     max(v_i - t, 0), where t is the largest of the thresholds (v_(1) + ... + v_(k) - 1) / k that the
     k largest coordinates ask for.

@@ -22,10 +22,6 @@ def _entropy(params: Any, costs: Any, floor: Any) -> Any:
     return jnp.sum(above * jnp.log(above) + tail + costs * params)
 
 
-def _simplex(params: Any, step: Any, *data: Any) -> Any:
-    return onto_simplex(params)
-
-
 def _barrier(params: Any, slopes: Any, heights: Any) -> Any:
     return -jnp.sum(jnp.log(heights - slopes @ params))
 
@@ -40,7 +36,8 @@ def entropy_simplex(dim: int = 10, floor: float = 1e-3, seed: int = 0) -> Proble
     Dimension: `dim`. Start: the center (1 / n, ..., 1 / n); other seeds draw it uniformly from the
     simplex. Costs c are standard normal. x* = softmax(-c), f* = -log sum_i exp(-c_i).
     Constants: on the simplex f'' = 1 / max(x_i, e) lies between mu = 1 and L = 1 / e, and
-    M = 1 / e^2.
+    M = 1 / e^2. A slope lies between log e + c_i, at 0, and 1 + c_i, at 1: G is the length of the
+    larger ones, an upper bound.
 
     Source: Beck & Teboulle (2003), "Mirror descent and nonlinear projected subgradient methods for
     convex optimization", Operations Research Letters 31(3), section 5.
@@ -63,6 +60,7 @@ def entropy_simplex(dim: int = 10, floor: float = 1e-3, seed: int = 0) -> Proble
             f"floor is {floor}, and x* reaches down to {np.min(minimizer):.2g}",
             "give a positive floor below that",
         )
+    steepest = np.maximum(np.abs(np.log(floor) + costs), np.abs(1 + costs))
     return Problem(
         objective=_entropy,
         data=(costs, np.float64(floor)),
@@ -74,9 +72,10 @@ def entropy_simplex(dim: int = 10, floor: float = 1e-3, seed: int = 0) -> Proble
             smoothness=1 / floor,
             strong_convexity=1.0,
             hessian_lipschitz=1 / floor**2,
+            gradient_bound=float(np.linalg.norm(steepest)),
             convex=True,
         ),
-        prox=_simplex,
+        prox=onto_simplex,
         name="entropy_simplex",
         source="Beck & Teboulle (2003), Operations Research Letters 31(3), section 5",
     )

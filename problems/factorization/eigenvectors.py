@@ -13,6 +13,7 @@ from optbench.problem import Constants, CriticalPoint, Problem
 from optbench.transforms.minibatches import minibatches
 from problems import samples
 from problems.draws import StartOnSphere, StartOrthonormal, data_rng, orthonormal
+from problems.linear_models import variance_of
 
 POLAR_STEPS = 20  # a condition number of 1e5 takes 17 to come near 1, and the error then squares
 
@@ -47,6 +48,22 @@ def _unexplained(frame: Any, features: Any) -> Any:
     return (jnp.sum(features**2) - explained) / (2 * features.shape[0])
 
 
+def _frame_constants(
+    features: np.ndarray, leading: np.ndarray, batch_size: int | None
+) -> Constants:
+    """Of `_unexplained`, for as many columns as there are leading eigenvalues."""
+    lengths = np.sum(features**2, axis=1)
+    weighted = np.linalg.eigvalsh(features.T * lengths @ features / len(features))
+    return Constants(
+        smoothness=float(leading[0]),
+        hessian_lipschitz=0.0,
+        gradient_bound=float(np.linalg.norm(leading)),
+        noise_variance=variance_of(float(np.sum(weighted[-len(leading) :])), batch_size),
+        convex=False,
+        quadratic=True,
+    )
+
+
 def pca_diabetes(num_components: int = 2, batch_size: int | None = None) -> Problem:
     """Principal components of 442 diabetes patients, over frames of orthonormal columns.
 
@@ -58,8 +75,11 @@ def pca_diabetes(num_components: int = 2, batch_size: int | None = None) -> Prob
     Dimension: 10 x `num_components`. Start: a frame drawn uniformly. x*: the leading eigenvectors
     of C = X^T X / n, up to a rotation of the columns; f* = half the sum of the other eigenvalues.
     Constants: L = lambda_max(C); f is quadratic and concave, with Hessian -C for each column;
-    M = 0. All frames of eigenvectors are critical. Listed: the saddle where the next eigenvector
-    takes the place of the last, and the maximum, of the smallest eigenvalues.
+    M = 0. On the manifold |grad f| = |C W| is at most G, the root of the sum of the largest squared
+    eigenvalues, attained at x*, and the gradient of a batch of B rows has a variance of at most the
+    sum of the largest eigenvalues of mean_i |x_i|^2 x_i x_i^T, over B. All frames of eigenvectors
+    are critical. Listed: the saddle where the next eigenvector takes the place of the last, and the
+    maximum, of the smallest eigenvalues.
 
     >>> round(pca_diabetes().known_minimum, 6)
     2.241735
@@ -100,9 +120,7 @@ def pca_diabetes(num_components: int = 2, batch_size: int | None = None) -> Prob
             CriticalPoint("saddle", unexplained(wrong), vectors[:, wrong]),
             CriticalPoint("maximum", unexplained(9 - best), vectors[:, 9 - best]),
         ),
-        constants=Constants(
-            smoothness=float(values[0]), hessian_lipschitz=0.0, convex=False, quadratic=True
-        ),
+        constants=_frame_constants(features, values[best], batch_size),
         prox=_polar,
         tangent=_stiefel_tangent,
         row_arrays=1,
@@ -135,9 +153,10 @@ def rayleigh_quotient(dim: int = 10, condition_number: float = 100.0, seed: int 
     Constants: L = 4 (1 - 1 / condition_number): with s half the spread of the eigenvalues, which f
     may be shifted to have around 0, |A x|, |f| <= s and |grad f| <= 2 s, so that the Hessian
     2 (A - f) - 2 (x g^T + g x^T) and the slope of the gradient 2 (A - f) x between points of the
-    sphere are at most 8 s. All other eigenvectors are critical points: the one of the largest
-    eigenvalue is a maximum, and those between are saddles, from which 1, 2, ... directions lead
-    down.
+    sphere are at most 8 s. G = 1 - 1 / condition_number = 2 s, as |(A - f) x| is the standard
+    deviation of the eigenvalues in the weights x_i^2, attained between the extreme ones. All other
+    eigenvectors are critical points: the one of the largest eigenvalue is a maximum, and those
+    between are saddles, from which 1, 2, ... directions lead down.
 
     Source: Absil, Mahony & Sepulchre (2008), "Optimization Algorithms on Matrix Manifolds",
     sections 2.1 and 4.6.
@@ -150,12 +169,13 @@ def rayleigh_quotient(dim: int = 10, condition_number: float = 100.0, seed: int 
     Raises:
         OptbenchError: fewer than 2 dimensions, or all eigenvalues equal.
     """
-    if dim < 2 or not condition_number > 1:
+    if dim < 2 or not 1 < condition_number < np.inf:
         raise OptbenchError(
             f"no Rayleigh quotient with dim {dim} and condition {condition_number}",
             "give dim >= 2 and condition_number > 1",
         )
     values = np.geomspace(1 / condition_number, 1, dim)
+    spread = float(values[-1] - values[0])
     vectors = orthonormal(data_rng(seed), dim, dim)
     return Problem(
         objective=_rayleigh,
@@ -168,7 +188,7 @@ def rayleigh_quotient(dim: int = 10, condition_number: float = 100.0, seed: int 
             *(CriticalPoint("saddle", float(values[i]), vectors[:, i]) for i in range(1, dim - 1)),
             CriticalPoint("maximum", float(values[-1]), vectors[:, -1]),
         ),
-        constants=Constants(smoothness=4 * float(values[-1] - values[0]), convex=False),
+        constants=Constants(smoothness=4 * spread, gradient_bound=spread, convex=False),
         prox=_normalize,
         tangent=_sphere_tangent,
         name="rayleigh_quotient",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
-from optbench.problem import Constants, Problem
+from optbench.problem import Constants, CriticalPoint, Problem
 from optbench.start import start_near
 from problems.minima import known_minimum
+from problems.more_garbow_hillstrom.stationary_points import critical_point
 from problems.more_garbow_hillstrom.sums_of_squares import Residuals, SumOfSquares
 
 # fmt: off
@@ -138,6 +140,17 @@ def _kowalik_osborne(params: Any, u: Any, measured: Any) -> Any:
     return measured - a * (u**2 + u * b) / (u**2 + u * c + d)
 
 
+@functools.cache
+def _kowalik_osborne_trap() -> CriticalPoint:
+    measured, u = KOWALIK_OSBORNE.T
+
+    def terms(point: np.ndarray) -> np.ndarray:
+        return _kowalik_osborne(point, u, measured)
+
+    near = np.array([0.22536, -0.41475, -0.024453, -0.17797])
+    return critical_point("local minimum", terms, near)
+
+
 def kowalik_osborne() -> Problem:
     """A rational model of enzyme kinetics, 11 measurements.
 
@@ -145,7 +158,9 @@ def kowalik_osborne() -> Problem:
 
     Dimension: 4. Start: (0.25, 0.39, 0.415, 0.39); other seeds move it by 0.01 times a standard
     normal. x*: (0.1928..., 0.1912..., 0.1230..., 0.1360...), f* = 3.07505...e-4. Towards
-    (inf, -14.07..., -inf, -inf) f falls to 1.02734...e-3, which methods may follow.
+    (inf, -14.07..., -inf, -inf) f falls to 1.02734...e-3, which methods may follow. A local
+    minimum, 4.23674...e-4 at (0.2253..., -0.4147..., -0.02445..., -0.1779...), has a pole between
+    two measurements.
     Constants: none holds globally; not convex.
 
     Source: More, Garbow & Hillstrom (1981), ACM TOMS 7(1), problem 15; Kowalik & Osborne (1968),
@@ -155,6 +170,7 @@ def kowalik_osborne() -> Problem:
         objective=SumOfSquares(_kowalik_osborne),
         data=(KOWALIK_OSBORNE[:, 1].copy(), KOWALIK_OSBORNE[:, 0].copy()),
         start=start_near(np.array([0.25, 0.39, 0.415, 0.39]), scale=0.01),
+        critical_points=(_kowalik_osborne_trap(),),
         constants=Constants(convex=False),
         residuals=Residuals(_kowalik_osborne),
         name="kowalik_osborne",
@@ -200,6 +216,22 @@ def _osborne_two(params: Any, times: Any, measured: Any) -> Any:
     return measured - decay - jnp.exp(-distances * rates[None, 1:]) @ heights[1:]
 
 
+@functools.cache
+def _osborne_two_traps() -> tuple[CriticalPoint, ...]:
+    times = np.arange(65.0) / 10
+
+    def terms(point: np.ndarray) -> np.ndarray:
+        heights, rates, centers = point[:4], point[4:8], point[8:]
+        peaks = np.exp(-((times[:, None] - centers) ** 2) * rates[1:]) @ heights[1:]
+        return OSBORNE_TWO - heights[0] * np.exp(-times * rates[0]) - peaks
+
+    near = np.array([
+        (2.8298, -1.4724, 0.4819, 0.5967, 0.5641, 0.3628, 2.378, 5.0744, -0.1578, 4.6034, 5.6337),
+        (1.298, 0.3363, -0.4855, 0.6573, 0.6816, 1.7443, 10.215, 0.2417, 2.2378, 6.322, 5.3805),
+    ])  # fmt: skip
+    return tuple(critical_point("local minimum", terms, guess) for guess in near)
+
+
 def osborne_two() -> Problem:
     """Osborne's second: a decay and three Gaussian peaks, 65 measurements.
 
@@ -207,7 +239,8 @@ def osborne_two() -> Problem:
     k = 1, 2, 3, with t_i = (i - 1) / 10.
 
     Dimension: 11. Start: (1.3, 0.65, 0.65, 0.7, 0.6, 3, 5, 7, 2, 4.5, 5.5). x*: found by Newton's
-    method, with peaks at 2.398..., 4.568... and 5.675...; f* = 4.01377...e-2.
+    method, with peaks at 2.398..., 4.568... and 5.675...; f* = 4.01377...e-2. Two local minima,
+    with a peak of negative height, are 0.0875947... and 0.124098...
     Constants: none holds globally; not convex.
 
     Source: More, Garbow & Hillstrom (1981), ACM TOMS 7(1), problem 19; Osborne (1972), "Some
@@ -219,6 +252,7 @@ def osborne_two() -> Problem:
         start=start_near(
             np.array([1.3, 0.65, 0.65, 0.7, 0.6, 3.0, 5.0, 7.0, 2.0, 4.5, 5.5]), scale=0.05
         ),
+        critical_points=_osborne_two_traps(),
         constants=Constants(convex=False),
         residuals=Residuals(_osborne_two),
         name="osborne_two",

@@ -7,28 +7,18 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from optbench.problem import Constants, Problem
+from optbench.problem import Problem
 from optbench.start import start_near
 from problems.more_garbow_hillstrom.sums_of_squares import (
     Residuals,
     SumOfSquares,
     require_count,
 )
+from problems.spectra import quadratic_constants
 
 
 def _linear(params: Any, rows: Any) -> Any:
     return rows @ params - 1
-
-
-def _constants(smoothness: float, strong_convexity: float) -> Constants:
-    return Constants(
-        smoothness=smoothness,
-        strong_convexity=strong_convexity,
-        hessian_lipschitz=0.0,
-        convex=True,
-        quadratic=True,
-        sharp=True,
-    )
 
 
 def linear_full_rank(dim: int = 10, num_residuals: int = 20) -> Problem:
@@ -55,7 +45,7 @@ def linear_full_rank(dim: int = 10, num_residuals: int = 20) -> Problem:
         minimum=float(num_residuals - dim),
         minimizer=-np.ones(dim),
         minimum_kind="closed form",
-        constants=_constants(2.0, 2.0),
+        constants=quadratic_constants(2.0, 2.0),
         residuals=Residuals(_linear),
         name="linear_full_rank",
         source="More, Garbow & Hillstrom (1981), ACM TOMS 7(1), problem 32",
@@ -99,7 +89,7 @@ def linear_rank_one(dim: int = 10, num_residuals: int = 20) -> Problem:
         minimum=m * (m - 1) / (2 * (2 * m + 1)),
         minimizer=_nearest(start, columns, 3 / (2 * m + 1)),
         minimum_kind="closed form",
-        constants=_constants(float(2 * (rows @ rows) * (columns @ columns)), 0.0),
+        constants=quadratic_constants(float(2 * (rows @ rows) * (columns @ columns)), 0.0),
         residuals=Residuals(_linear_rank_one),
         name="linear_rank_one",
         source="More, Garbow & Hillstrom (1981), ACM TOMS 7(1), problem 33",
@@ -137,7 +127,7 @@ def linear_rank_one_with_zeros(dim: int = 10, num_residuals: int = 20) -> Proble
         minimum=(m**2 + 3 * m - 6) / (2 * (2 * m - 3)),
         minimizer=_nearest(start, columns, 3 / (2 * m - 3)),
         minimum_kind="closed form",
-        constants=_constants(float(2 * (rows @ rows) * (columns @ columns)), 0.0),
+        constants=quadratic_constants(float(2 * (rows @ rows) * (columns @ columns)), 0.0),
         residuals=Residuals(_linear_rank_one),
         name="linear_rank_one_with_zeros",
         source="More, Garbow & Hillstrom (1981), ACM TOMS 7(1), problem 34",

@@ -11,12 +11,13 @@ import numpy as np
 from optbench.problem import Constants, CriticalPoint, Problem
 from optbench.start import start_near
 from problems.minima import known_minimum, label_of
-from problems.more_garbow_hillstrom.stationary_points import critical_point, jacobian, root
+from problems.more_garbow_hillstrom.stationary_points import critical_point, jacobian
 from problems.more_garbow_hillstrom.sums_of_squares import (
     Residuals,
     SumOfSquares,
     require_count,
 )
+from problems.newton import newton_point
 
 
 def _brown_almost_linear(params: Any) -> Any:
@@ -94,7 +95,7 @@ def discrete_boundary_value(dim: int = 10) -> Problem:
         data=data,
         start=start_near(start),
         minimum=0.0,
-        minimizer=root(lambda x: _discrete_boundary_value(x, *data), derivatives, start),
+        minimizer=newton_point(lambda x: _discrete_boundary_value(x, *data), derivatives, start),
         minimum_kind="published",
         constants=Constants(convex=False),
         residuals=Residuals(_discrete_boundary_value),
@@ -141,7 +142,7 @@ def discrete_integral_equation(dim: int = 10) -> Problem:
         data=data,
         start=start_near(start),
         minimum=0.0,
-        minimizer=root(lambda x: _discrete_integral_equation(x, *data), derivatives, start),
+        minimizer=newton_point(lambda x: _discrete_integral_equation(x, *data), derivatives, start),
         minimum_kind="published",
         constants=Constants(convex=False),
         residuals=Residuals(_discrete_integral_equation),
@@ -182,7 +183,7 @@ def broyden_tridiagonal(dim: int = 10) -> Problem:
         data=(neighbors,),
         start=start_near(start),
         minimum=0.0,
-        minimizer=root(lambda x: _broyden_tridiagonal(x, neighbors), derivatives, start),
+        minimizer=newton_point(lambda x: _broyden_tridiagonal(x, neighbors), derivatives, start),
         minimum_kind="published",
         constants=Constants(convex=False),
         residuals=Residuals(_broyden_tridiagonal),
@@ -225,7 +226,7 @@ def broyden_banded(dim: int = 10) -> Problem:
         data=(neighbors,),
         start=start_near(start),
         minimum=0.0,
-        minimizer=root(lambda x: _broyden_banded(x, neighbors), derivatives, start),
+        minimizer=newton_point(lambda x: _broyden_banded(x, neighbors), derivatives, start),
         minimum_kind="published",
         constants=Constants(convex=False),
         residuals=Residuals(_broyden_banded),
@@ -260,7 +261,7 @@ def _chebyshev_nodes(dim: int) -> np.ndarray:
         symmetric.append(sum(parts) / k)
     zeros = np.roots([(-1) ** k * e for k, e in enumerate(symmetric)]).real
     derivatives = functools.partial(jacobian, _chebyquad_array)
-    return root(_chebyquad_array, derivatives, (np.sort(zeros) + 1) / 2)
+    return newton_point(_chebyquad_array, derivatives, (np.sort(zeros) + 1) / 2)
 
 
 def _chebyquad_minimum(dim: int) -> dict[str, Any]:

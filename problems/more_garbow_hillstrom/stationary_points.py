@@ -1,17 +1,16 @@
-"""Points known to a few digits, made exact to rounding by Newton's method in NumPy."""
+"""Where the gradient of a sum of squares vanishes, to rounding, in NumPy."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
 
 import numpy as np
 
 from optbench.problem import CriticalKind, CriticalPoint
+from problems.newton import NumpyFunction, newton_point
 
-NumpyTerms = Callable[[np.ndarray], np.ndarray]  # x -> the f_i; analytic, so x may be complex
+NumpyTerms = NumpyFunction  # x -> the f_i; analytic, so x may be complex
 
-NEWTON_STEPS = 12
-SETTLED = 8 * float(np.finfo(float).eps)  # a step this small against the point is its last
 COMPLEX_STEP = 1e-100  # f(x + i h) = f(x) + i h f'(x) with no difference taken, so h may be tiny
 REAL_STEP = 6e-6  # the cube root of eps, for central differences
 
@@ -24,17 +23,6 @@ def jacobian(terms: NumpyTerms, point: np.ndarray) -> np.ndarray:
     """
     steps = 1j * COMPLEX_STEP * np.eye(point.size)
     return np.stack([np.imag(terms(point + step)) / COMPLEX_STEP for step in steps], axis=1)
-
-
-def root(terms: NumpyTerms, derivatives: NumpyTerms, guess: np.ndarray) -> np.ndarray:
-    """The zero, next to a guess, of n terms in n unknowns with this [n, n] Jacobian."""
-    point = np.asarray(guess, float)
-    for _ in range(NEWTON_STEPS):
-        step = np.linalg.solve(derivatives(point), terms(point))
-        point = point - step
-        if np.linalg.norm(step) <= SETTLED * np.linalg.norm(point):
-            break
-    return point
 
 
 def _gradient(terms: NumpyTerms, point: np.ndarray) -> np.ndarray:
@@ -54,10 +42,7 @@ def critical_point(kind: CriticalKind, terms: NumpyTerms, guess: np.ndarray) -> 
 
     The gradient is exact to rounding; the Hessian, by differences of it, only directs the steps.
     """
-    point = np.asarray(guess, float)
-    for _ in range(NEWTON_STEPS):
-        step = np.linalg.solve(_hessian(terms, point), _gradient(terms, point))
-        point = point - step
-        if np.linalg.norm(step) <= SETTLED * np.linalg.norm(point):
-            break
+    point = newton_point(
+        functools.partial(_gradient, terms), functools.partial(_hessian, terms), guess
+    )
     return CriticalPoint(kind, float(np.sum(terms(point) ** 2)), point)

@@ -14,6 +14,7 @@ from optbench.start import standard_normal
 from optbench.transforms.minibatches import minibatches
 from problems import samples
 from problems.draws import data_rng
+from problems.linear_models import variance_of
 from problems.networks.layers import (
     Draw,
     InitialWeights,
@@ -23,6 +24,7 @@ from problems.networks.layers import (
     zeros,
 )
 
+STEEPEST = 32 / 27  # the most of (1 + |t|) (1 - t^2), a neuron's slope in its input
 NUM_PIXELS = 64  # of a digit; what follows in a row of features is an intercept
 
 
@@ -43,7 +45,8 @@ def one_neuron(
     Dimension: `dim`. Start: a standard normal. x* = w*, drawn with norm 2; f* = 0.
     Constants: L = (1 + 8 / (3 sqrt 3)) lambda_max(X^T X / n), as |tanh'| <= 1,
     |tanh''| <= 4 / (3 sqrt 3) and errors are below 2; G = 32/27 mean_i |x_i|, as
-    (1 + |t|)(1 - t^2) <= 32/27; upper bounds both.
+    (1 + |t|)(1 - t^2) <= 32/27, and the gradient of a batch of B rows has a variance of at most
+    (32/27)^2 mean_i |x_i|^2 / B; upper bounds all.
 
     Source: Auer, Herbster & Warmuth (1996), "Exponentially many local minima for single neurons",
     NIPS 8, pages 316-322.
@@ -64,7 +67,7 @@ def one_neuron(
     rng = data_rng(seed)
     inputs, teacher = rng.standard_normal((num_samples, dim)), rng.standard_normal(dim)
     teacher *= 2 / np.linalg.norm(teacher)
-    largest = np.linalg.eigvalsh(inputs.T @ inputs / num_samples)[-1]
+    lengths, largest = np.linalg.norm(inputs, axis=1), np.linalg.norm(inputs, 2) ** 2 / num_samples
     problem = Problem(
         **least_squares(_neuron),
         data=(inputs, np.tanh(inputs @ teacher)),
@@ -74,7 +77,8 @@ def one_neuron(
         minimum_kind="closed form",
         constants=Constants(
             smoothness=float((1 + 8 / (3 * np.sqrt(3))) * largest),
-            gradient_bound=float(32 / 27 * np.mean(np.linalg.norm(inputs, axis=1))),
+            gradient_bound=float(STEEPEST * np.mean(lengths)),
+            noise_variance=variance_of(float(STEEPEST**2 * np.mean(lengths**2)), batch_size),
             convex=False,
         ),
         region=((-4.0, 4.0), (-4.0, 4.0)) if dim == 2 else None,
@@ -249,7 +253,7 @@ def mlp_digits(
     Raises:
         OptbenchError: a size or the penalty out of range.
     """
-    if not l2 > 0:
+    if not 0 < l2 < np.inf:
         raise OptbenchError(
             f"l2 is {l2}: without a penalty there need be no minimizer", "give l2 > 0"
         )

@@ -65,7 +65,7 @@ def recurrent_recall(
     Raises:
         OptbenchError: a size or the spectral radius out of range.
     """
-    if lag < 1 or num_samples < 1 or not spectral_radius > 0:
+    if lag < 1 or num_samples < 1 or not 0 < spectral_radius < np.inf:
         raise OptbenchError(
             f"no recall of {num_samples} numbers after {lag} steps at radius {spectral_radius}",
             "give lag >= 1, num_samples >= 1 and a positive spectral_radius",

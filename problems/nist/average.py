@@ -47,6 +47,7 @@ def nist_hahn1(start: int = 1, batch_size: int | None = None) -> Problem:
 
     f(b) = sum_i (y_i - m(x_i; b))^2 / (2 n) over n = 236 observations, with m =
     (b1 + b2 x + b3 x^2 + b4 x^3) / (1 + b5 x + b6 x^2 + b7 x^3).
+    A local minimum, with a pole between two observations, has a residual sum of 26.4145.
 
     Dimension: 7. Start: (10, -1, 0.05, -1e-05, -0.05, 0.001, -1e-06), or near x*: (1, -0.1, 0.005,
     -1e-06, -0.005, 0.0001, -1e-07); other seeds multiply each coordinate by 1 + 0.1 times a
@@ -71,7 +72,7 @@ def nist_nelson(start: int = 1, batch_size: int | None = None) -> Problem:
     """Nelson: breakdown voltage y after x1 weeks at x2 degrees.
 
     f(b) = sum_i (y_i - m(x_i; b))^2 / (2 n) over n = 128 observations, m = b1 - b2 x1 exp(-b3 x2).
-    The response is log y.
+    The response is log y. A local minimum, where it rises with time, has a residual sum of 51.6718.
 
     Dimension: 3. Start: (2, 0.0001, -0.01), or near x*: (2.5, 5e-09, -0.05); other seeds multiply
     each coordinate by 1 + 0.1 times a standard normal.
@@ -278,7 +279,8 @@ def nist_enso(start: int = 1, batch_size: int | None = None) -> Problem:
     f(b) = sum_i (y_i - m(x_i; b))^2 / (2 n) over n = 168 observations, with m =
     b1 + b2 cos(2 pi x / 12) + b3 sin(2 pi x / 12)
     + b5 cos(2 pi x / b4) + b6 sin(2 pi x / b4) + b8 cos(2 pi x / b7) + b9 sin(2 pi x / b7).
-    Three of its local minima have residual sums of 853.052, 889.081 and 981.382: wrong periods.
+    Four of its local minima have residual sums of 853.052, 889.081, 957.641 and 981.382: wrong
+    periods.
 
     Dimension: 9. Start: (11, 3, 0.5, 40, -0.7, -1.3, 25, -0.3, 1.4), or near x*: (10, 3, 0.5, 44,
     -1.5, 0.5, 26, -0.1, 1.5); other seeds multiply each coordinate by 1 + 0.1 times a standard

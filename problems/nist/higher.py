@@ -21,7 +21,8 @@ def nist_mgh09(start: int = 1, batch_size: int | None = None) -> Problem:
 
     f(b) = sum_i (y_i - m(x_i; b))^2 / (2 n) over n = 11 observations, with m =
     b1 (x^2 + b2 x) / (x^2 + b3 x + b4).
-    As b1, -b3 and -b4 grow together, f falls to 1.02734e-3 / 22.
+    As b1, -b3 and -b4 grow together, f falls to 1.02734e-3 / 22. A local minimum, with a pole
+    between two observations, has a residual sum of 0.000423675.
 
     Dimension: 4. Start: (25, 39, 41.5, 39), or near x*: (0.25, 0.39, 0.415, 0.39); other seeds
     multiply each coordinate by 1 + 0.1 times a standard normal.
@@ -47,7 +48,8 @@ def nist_thurber(start: int = 1, batch_size: int | None = None) -> Problem:
 
     f(b) = sum_i (y_i - m(x_i; b))^2 / (2 n) over n = 37 observations, with m =
     (b1 + b2 x + b3 x^2 + b4 x^3) / (1 + b5 x + b6 x^2 + b7 x^3).
-    A local minimum, with a pole between two observations, has a residual sum of 7682.24.
+    Two local minima, with a pole between two observations, have residual sums of 7682.24 and
+    14691.3.
 
     Dimension: 7. Start: (1000, 1000, 400, 40, 0.7, 0.3, 0.03), or near x*: (1300, 1500, 500, 75, 1,
     0.4, 0.05); other seeds multiply each coordinate by 1 + 0.1 times a standard normal.

@@ -115,7 +115,7 @@ def huber_regression(
     """Regression with Huber's loss: quadratic for small errors, linear for gross ones.
 
     f(w) = mean_i h(x_i.w - y_i) + l2 |w|^2 / 2, with h(e) = e^2 / 2 for |e| <= d and
-    d (|e| - d / 2) beyond. A tenth of the targets is 20 too high.
+    d (|e| - d / 2) beyond. A share `outliers` of the targets is 20 too high.
 
     Dimension: `dim`. Start: 0; other seeds move it by 0.1 times a standard normal. x*, f*:
     certified, by Newton's method to rounding with f - f* <= |grad f|^2 / (2 l2).
@@ -140,7 +140,7 @@ def huber_regression(
     """
     _require_data(num_samples, dim)
     require_penalty(l2)
-    if not (0 <= outliers <= 1 and threshold > 0):
+    if not (0 <= outliers <= 1 and 0 < threshold < np.inf):
         raise OptbenchError(
             f"outliers is {outliers} and threshold {threshold}",
             "give 0 <= outliers <= 1 and threshold > 0",

@@ -8,12 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from optbench.errors import OptbenchError
-from optbench.problem import Constants, Problem
+from optbench.problem import Problem
 from optbench.start import start_near
 from optbench.transforms.minibatches import minibatches
 from problems import samples
 from problems.linear_models import linear_outputs
 from problems.samples import Samples
+from problems.spectra import quadratic_constants
 
 
 def _squares_output_loss(outputs: Any, features: Any, targets: Any, l2: Any) -> Any:
@@ -32,7 +33,8 @@ def _residuals(weights: Any, features: Any, targets: Any, l2: Any) -> Any:
 
 
 def _require_shape(num_samples: int, dim: int, num_targets: int, condition_number: float) -> None:
-    if dim < 1 or num_targets < 1 or num_samples < dim + num_targets or not condition_number >= 1:
+    few = dim < 1 or num_targets < 1 or num_samples < dim + num_targets
+    if few or not 1 <= condition_number < np.inf:
         raise OptbenchError(
             f"no data with {num_samples} samples, {dim} features, {num_targets} targets and "
             f"condition {condition_number}",
@@ -55,14 +57,7 @@ def _least_squares(data: Samples, l2: float, minimizer: Any, **passport: Any) ->
         minimum=float(np.sum((rows @ minimizer - goals) ** 2) / 2),
         minimizer=minimizer,
         minimum_kind="closed form",
-        constants=Constants(
-            smoothness=float(eigenvalues[0]),
-            strong_convexity=float(eigenvalues[-1]),
-            hessian_lipschitz=0.0,
-            convex=True,
-            quadratic=True,
-            sharp=True,
-        ),
+        constants=quadratic_constants(eigenvalues[0], eigenvalues[-1]),
         residuals=_residuals,
         outputs=linear_outputs,
         output_loss=_squares_output_loss,
@@ -105,7 +100,7 @@ def least_squares(
         OptbenchError: too few samples, a condition number below 1, or negative noise.
     """
     _require_shape(num_samples, dim, 1, condition_number)
-    if not noise >= 0:
+    if not 0 <= noise < np.inf:
         raise OptbenchError(f"noise is {noise}", "give noise >= 0")
     data, weights = samples.linear_targets(
         num_samples, dim, 1, condition_number=condition_number, noise=noise, seed=seed
@@ -145,7 +140,7 @@ def least_squares_diabetes(l2: float = 0.0, batch_size: int | None = None) -> Pr
     Raises:
         OptbenchError: the penalty is negative.
     """
-    if not l2 >= 0:
+    if not 0 <= l2 < np.inf:
         raise OptbenchError(f"l2 is {l2}", "give l2 >= 0")
     problem = _least_squares(
         samples.diabetes(),
@@ -177,7 +172,7 @@ def ridge_diabetes(l2: float = 0.1, batch_size: int | None = None) -> Problem:
     Raises:
         OptbenchError: no penalty.
     """
-    if not l2 > 0:
+    if not 0 < l2 < np.inf:
         raise OptbenchError(f"l2 is {l2}", "give l2 > 0; least_squares_diabetes has none")
     problem = _least_squares(
         samples.diabetes(),

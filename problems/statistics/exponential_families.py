@@ -16,6 +16,8 @@ from optbench.start import start_near
 from optbench.transforms.minibatches import minibatches
 from problems.draws import data_rng
 
+LARGEST_RATE = 1e15  # whose counts floats hold exactly
+
 
 def _gaussian_loss(params: Any, samples: Any) -> Any:
     mean, variance = params
@@ -157,9 +159,10 @@ def _poisson_mean_loss(params: Any, counts: Any) -> Any:
 
 def _poisson(num_samples: int, rate: float, seed: int) -> tuple[np.ndarray, float, float]:
     """Counts, their mean, and the least mean negative log-likelihood."""
-    if num_samples < 1 or not rate > 0:
+    if num_samples < 1 or not 0 < rate <= LARGEST_RATE:
         raise OptbenchError(
-            f"no {num_samples} counts of rate {rate}", "give num_samples >= 1 and rate > 0"
+            f"no {num_samples} counts of rate {rate}",
+            f"give num_samples >= 1 and 0 < rate <= {LARGEST_RATE:g}",
         )
     counts = data_rng(seed).poisson(rate, num_samples).astype(float)
     mean = float(np.mean(counts))

@@ -15,8 +15,8 @@ from optbench.problem import Constants, CriticalPoint, Problem
 from optbench.start import start_near
 from optbench.transforms.minibatches import minibatches
 from problems import samples
-from problems.certificates import stationary_point
 from problems.draws import data_rng
+from problems.newton import newton_point
 
 EM_STEPS = 300  # expectation-maximization comes to rounding, or near enough for Newton
 
@@ -56,7 +56,7 @@ def _settled(points: np.ndarray, means: np.ndarray) -> np.ndarray:
     for _ in range(EM_STEPS):
         shares, _ = shares_and_errors(means)
         means = shares.T @ points / np.sum(shares, axis=0)
-    return stationary_point(gradient, hessian, means, num_steps=5)
+    return newton_point(gradient, hessian, means)
 
 
 def gaussian_mixture_pair(
@@ -85,9 +85,9 @@ def gaussian_mixture_pair(
         batch_size: samples per sampled gradient; None for all.
 
     Raises:
-        OptbenchError: fewer than 2 samples, or too close means.
+        OptbenchError: fewer than 2 samples, too close means, or samples of a variance below 1.
     """
-    if num_samples < 2 or not distance >= 1:
+    if num_samples < 2 or not 1 <= distance < np.inf:
         raise OptbenchError(
             f"no two clusters of {num_samples} samples at distance {distance}",
             "give num_samples >= 2 and distance >= 1",
@@ -95,7 +95,12 @@ def gaussian_mixture_pair(
     ends = np.array([-distance / 2, distance / 2])
     points = np.repeat(ends, [num_samples // 2, num_samples - num_samples // 2])
     points += data_rng(seed).standard_normal(num_samples)
-    center = np.full(2, np.mean(points))
+    center, variance = np.full(2, np.mean(points)), float(np.var(points))
+    if not variance > 1:
+        raise OptbenchError(
+            f"the samples have variance {variance:.3g}, and no saddle between two clusters",
+            "give a larger distance or num_samples",
+        )
     minimizer = _settled(points, ends)
     problem = Problem(
         objective=_unit_loss,
@@ -104,9 +109,7 @@ def gaussian_mixture_pair(
         minimum=_unit_value(points, minimizer),
         minimizer=minimizer,
         minimum_kind="best known",
-        critical_points=(
-            CriticalPoint("saddle", (np.log(2 * np.pi) + float(np.var(points))) / 2, center),
-        ),
+        critical_points=(CriticalPoint("saddle", (np.log(2 * np.pi) + variance) / 2, center),),
         constants=Constants(convex=False),
         row_arrays=1,
         region=((-distance, distance), (-distance, distance)),
@@ -143,7 +146,7 @@ def gaussian_mixture_trap(
     Raises:
         OptbenchError: no three equal clusters, or a gap too small for the trap.
     """
-    if num_samples < 3 or num_samples % 3 or not gap >= 10:
+    if num_samples < 3 or num_samples % 3 or not 10 <= gap < np.inf:
         raise OptbenchError(
             f"no trap with {num_samples} samples and gap {gap}",
             "give num_samples a multiple of 3 and gap >= 10",

@@ -15,6 +15,7 @@ from optbench.start import start_near
 from optbench.transforms.minibatches import minibatches
 from problems import samples
 from problems.linear_models import mean_square, second_moment, variance_of
+from problems.spectra import quadratic_constants
 from problems.statistics.posteriors import gaussian_posterior, logistic_posterior, quadrature
 
 
@@ -43,11 +44,11 @@ def _entropy_prox(
     return {"mean": params["mean"], "scale": half + root}
 
 
-def _require_shape(num_samples: int, least: int, precision: float) -> None:
-    if not (1 <= least <= num_samples and precision > 0):
+def _require_shape(num_samples: int, dim: int, least: int, precision: float) -> None:
+    if not (1 <= dim and least <= num_samples and 0 < precision < np.inf):
         raise OptbenchError(
-            f"no posterior from {num_samples} samples, with precision {precision}",
-            f"give at least 1 weight and {least} samples, and precision > 0",
+            f"no posterior of {dim} weights from {num_samples} samples, precision {precision}",
+            f"give dim >= 1, num_samples >= {least} and precision > 0",
         )
 
 
@@ -99,8 +100,8 @@ def variational_regression(
     Raises:
         OptbenchError: too few samples, a condition number below 1, or no precision.
     """
-    _require_shape(num_samples, dim + 1, precision)
-    if not condition_number >= 1:
+    _require_shape(num_samples, dim, dim + 1, precision)
+    if not 1 <= condition_number < np.inf:
         raise OptbenchError(f"condition_number is {condition_number}", "give at least 1")
     data, _ = samples.linear_targets(
         num_samples, dim, 1, condition_number=condition_number, noise=0.5, seed=seed
@@ -115,14 +116,7 @@ def variational_regression(
         minimum=best.bound,
         minimizer={"mean": best.mean, "scale": best.scale},
         minimum_kind="closed form",
-        constants=Constants(
-            smoothness=float(eigenvalues[-1]),
-            strong_convexity=float(eigenvalues[0]),
-            hessian_lipschitz=0.0,
-            convex=True,
-            quadratic=True,
-            sharp=True,
-        ),
+        constants=quadratic_constants(eigenvalues[-1], eigenvalues[0]),
         nonsmooth=_entropy_part,
         prox=_entropy_prox,
         row_arrays=2,
@@ -202,7 +196,7 @@ def variational_logistic(
     Raises:
         OptbenchError: too few samples, no precision, or a batch that is empty or too large.
     """
-    _require_shape(num_samples, dim, precision)
+    _require_shape(num_samples, dim, dim, precision)
     if batch_size is not None and not 1 <= batch_size <= num_samples:
         raise OptbenchError(
             f"batch_size is {batch_size}, of {num_samples} rows",

@@ -13,22 +13,8 @@ from optbench.problem import Constants, Problem
 from optbench.start import start_near
 from optbench.transforms.minibatches import minibatches
 from problems.draws import data_rng, orthonormal
-
-
-def _predictions(weights: Any, features: Any, targets: Any) -> Any:
-    return features @ weights
-
-
-def _half_mean_square(predictions: Any, features: Any, targets: Any) -> Any:
-    return jnp.mean((predictions - targets) ** 2) / 2
-
-
-def _mean_loss(weights: Any, features: Any, targets: Any) -> Any:
-    return _half_mean_square(features @ weights, features, targets)
-
-
-def _errors(weights: Any, features: Any, targets: Any) -> Any:
-    return (features @ weights - targets) / jnp.sqrt(targets.shape[0])
+from problems.linear_models import errors, half_mean_square, least_squares, predictions
+from problems.spectra import quadratic_constants
 
 
 def _consistent_system(
@@ -36,16 +22,16 @@ def _consistent_system(
 ) -> Problem:
     """Least squares that fits every row exactly at the minimizer, from a start at 0."""
     return Problem(
-        objective=_mean_loss,
+        objective=least_squares,
         data=(features, features @ minimizer),
         start=start_near(np.zeros(len(minimizer)), scale=1.0),
         minimum=0.0,
         minimizer=minimizer,
         minimum_kind="closed form",
         constants=constants,
-        residuals=_errors,
-        outputs=_predictions,
-        output_loss=_half_mean_square,
+        residuals=errors,
+        outputs=predictions,
+        output_loss=half_mean_square,
         row_arrays=2,
         name=name,
         source=source,
@@ -101,14 +87,7 @@ def interpolation(
         "interpolation",
         left * singular_values @ right.T,
         right @ (right.T @ rng.standard_normal(dim)),
-        Constants(
-            smoothness=1.0,
-            strong_convexity=0.0,
-            hessian_lipschitz=0.0,
-            convex=True,
-            quadratic=True,
-            sharp=True,
-        ),
+        quadratic_constants(1.0, 0.0),
         "Vaswani, Bach & Schmidt (2019), AISTATS",
     )
     return dataclasses.replace(minibatches(problem, batch_size), name="interpolation")
@@ -153,14 +132,7 @@ def kaczmarz(
         "kaczmarz",
         rows,
         rng.standard_normal(dim),
-        Constants(
-            smoothness=float(eigenvalues[0]),
-            strong_convexity=float(eigenvalues[-1]),
-            hessian_lipschitz=0.0,
-            convex=True,
-            quadratic=True,
-            sharp=True,
-        ),
+        quadratic_constants(eigenvalues[0], eigenvalues[-1]),
         "Strohmer & Vershynin (2009), Journal of Fourier Analysis and Applications 15",
     )
     return dataclasses.replace(minibatches(problem, batch_size), name="kaczmarz")
@@ -212,15 +184,9 @@ def nonuniform_curvature(
         minimum=0.0,
         minimizer=np.zeros(dim),
         minimum_kind="closed form",
-        constants=Constants(
-            smoothness=mean_curvature,
-            strong_convexity=mean_curvature,
-            hessian_lipschitz=0.0,
-            convex=True,
-            quadratic=True,
-            sharp=True,
-        ),
+        constants=quadratic_constants(mean_curvature, mean_curvature),
         row_arrays=1,
+        name="nonuniform_curvature",
         source="Wu, Ma & E (2018), NeurIPS 31",
     )
     return dataclasses.replace(minibatches(problem, batch_size), name="nonuniform_curvature")

@@ -10,10 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from optbench.errors import OptbenchError
-from optbench.problem import Constants, Problem
+from optbench.problem import Problem
 from optbench.start import standard_normal, start_near
 from optbench.transforms.noise import student_t
 from problems.draws import data_rng
+from problems.spectra import quadratic_constants
 
 
 def _slope(params: Any, steep: Any, slope: Any) -> Any:
@@ -64,31 +65,16 @@ def adam_counterexample(steep: float = 101.0, slope: float = 0.3) -> Problem:
         minimum=-float(slope),
         minimizer=np.array([-1.0]),
         minimum_kind="closed form",
-        constants=Constants(
-            smoothness=0.0,
-            strong_convexity=0.0,
-            hessian_lipschitz=0.0,
+        constants=quadratic_constants(
+            0.0,
+            0.0,
             gradient_bound=float(slope),
             noise_variance=float((1 + slope) * (steep - slope)),
-            convex=True,
         ),
         prox=_clip,
         sample_loss=_sampled_slope,
         name="adam_counterexample",
         source="Reddi, Kale & Kumar (2018), ICLR, theorem 3",
-    )
-
-
-def _quadratic_constants(curvatures: np.ndarray, noise_variance: float | None) -> Constants:
-    """Of sum_i h_i x_i^2 / 2."""
-    return Constants(
-        smoothness=float(np.max(curvatures)),
-        strong_convexity=float(np.min(curvatures)),
-        hessian_lipschitz=0.0,
-        noise_variance=noise_variance,
-        convex=True,
-        quadratic=True,
-        sharp=True,
     )
 
 
@@ -132,7 +118,11 @@ def noisy_quadratic(dim: int = 100, batch_size: int = 1) -> Problem:
         minimum=0.0,
         minimizer=np.zeros(dim),
         minimum_kind="closed form",
-        constants=_quadratic_constants(curvatures, float(np.sum(curvatures) / batch_size)),
+        constants=quadratic_constants(
+            np.max(curvatures),
+            np.min(curvatures),
+            noise_variance=float(np.sum(curvatures) / batch_size),
+        ),
         sample_loss=_noisy_diagonal,
         name="noisy_quadratic",
         source="Zhang et al. (2019), NeurIPS 32, section 3",
@@ -185,7 +175,9 @@ def wandering_minimizer(
         minimum=float(spread**2 * np.sum(curvatures) / 2),
         minimizer=center,
         minimum_kind="closed form",
-        constants=_quadratic_constants(curvatures, variance),
+        constants=quadratic_constants(
+            np.max(curvatures), np.min(curvatures), noise_variance=variance
+        ),
         sample_loss=_sampled_wandering,
         name="wandering_minimizer",
         source="Schaul, Zhang & LeCun (2013), ICML, section 4",
@@ -275,7 +267,7 @@ def heavy_tailed_regression(
         minimum=0.0,
         minimizer=minimizer,
         minimum_kind="closed form",
-        constants=_quadratic_constants(curvatures, None),
+        constants=quadratic_constants(np.max(curvatures), np.min(curvatures)),
         sample_loss=FreshRows(batch_size),
         name="heavy_tailed_regression",
         source="Wang et al. (2021), NeurIPS 34",

@@ -11,6 +11,8 @@ from optbench.errors import OptbenchError
 from optbench.problem import Constants, Problem
 from optbench.start import start_near
 
+LARGEST_EXPONENT = 600.0  # exp of which is well within floats
+
 
 def _require_positive(**arguments: int | float) -> None:
     for name, value in arguments.items():
@@ -68,8 +70,8 @@ def huber_worst_case(
     Hendrickx & Glineur (2017), Mathematical Programming 161.
 
     Args:
-        num_steps: k, at least 1.
-        step: h, in (0, 2).
+        num_steps: k, at least 1, and few enough for r^(2 k) to be above 0 in floats.
+        step: h, in (0, 2), and below L / mu.
         smoothness: L.
         strong_convexity: mu, from 0 to below L.
         radius: R.
@@ -84,9 +86,13 @@ def huber_worst_case(
             "give 0 < step < 2 and 0 <= strong_convexity < smoothness",
         )
     ratio = strong_convexity / smoothness
-    growth = 2.0 * num_steps * step
-    if ratio:
-        growth = np.expm1(-2 * num_steps * np.log1p(-step * ratio)) / ratio
+    shrinking = np.log1p(-step * ratio) if step * ratio < 1 else -np.inf  # log r
+    if -2 * num_steps * shrinking > LARGEST_EXPONENT:
+        raise OptbenchError(
+            f"{num_steps} steps of {step} leave no distance at strong_convexity {strong_convexity}",
+            "give step * strong_convexity < smoothness, and fewer steps",
+        )
+    growth = np.expm1(-2 * num_steps * shrinking) / ratio if ratio else 2 * num_steps * step
     kink = radius / (1 + growth)
     return Problem(
         objective=_bent,
@@ -254,6 +260,7 @@ def half_line_worst_case(
             hessian_lipschitz=0.0,
             gradient_bound=float(slope),
             convex=True,
+            quadratic=True,
         ),
         prox=_half_line,
         name="half_line_worst_case",

@@ -9,17 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from optbench.errors import OptbenchError
-from optbench.problem import Constants, Problem
+from optbench.problem import Problem
 from optbench.start import start_near
 from optbench.transforms.minibatches import minibatches
-from problems.convex_composite.planted import (
-    errors,
-    half_mean_square,
-    least_squares,
-    predictions,
-)
 from problems.convex_composite.projections import onto_simplex
 from problems.draws import data_rng, orthonormal
+from problems.linear_models import errors, half_mean_square, least_squares, predictions
+from problems.spectra import quadratic_constants
 
 LIFT = 0.5  # of the first coordinate of a start above the others, which keeps it off the kink
 
@@ -39,21 +35,6 @@ def _coupled(params: Any, coupling: Any) -> Any:
 
 def _square(params: Any) -> Any:
     return jnp.sum(params**2)
-
-
-def _simplex(params: Any, step: Any) -> Any:
-    return onto_simplex(params)
-
-
-def _quadratic_constants(smoothness: float, strong_convexity: float) -> Constants:
-    return Constants(
-        smoothness=float(smoothness),
-        strong_convexity=float(strong_convexity),
-        hessian_lipschitz=0.0,
-        convex=True,
-        quadratic=True,
-        sharp=True,
-    )
 
 
 def cg_worst_case(num_steps: int = 5, condition_number: float = 100.0) -> Problem:
@@ -95,7 +76,7 @@ def cg_worst_case(num_steps: int = 5, condition_number: float = 100.0) -> Proble
         minimum=0.0,
         minimizer=np.zeros(num_steps + 1),
         minimum_kind="closed form",
-        constants=_quadratic_constants(1.0, least),
+        constants=quadratic_constants(1.0, least),
         name="cg_worst_case",
         source="Greenbaum (1979), Numerische Mathematik 33, pages 181-193",
     )
@@ -137,7 +118,7 @@ def subgradient_worst_case(num_steps: int = 9, slope: float = 1.0, depth: float 
         minimum=-slope * depth,
         minimizer=np.full(dim, -float(depth)),
         minimum_kind="closed form",
-        constants=dataclasses.replace(_quadratic_constants(0.0, 0.0), gradient_bound=float(slope)),
+        constants=quadratic_constants(0.0, 0.0, gradient_bound=float(slope)),
         nonsmooth=_largest,
         name="subgradient_worst_case",
         source="Drori & Teboulle (2016), Mathematical Programming 160, pages 321-351",
@@ -177,7 +158,7 @@ def cyclic_descent_worst_case(dim: int = 10, coupling: float = 0.99) -> Problem:
         minimum=0.0,
         minimizer=np.zeros(dim),
         minimum_kind="closed form",
-        constants=_quadratic_constants(1 + (dim - 1) * coupling, 1 - coupling),
+        constants=quadratic_constants(1 + (dim - 1) * coupling, 1 - coupling),
         name="cyclic_descent_worst_case",
         source="Sun & Ye (2021), Mathematical Programming 185, pages 487-520",
     )
@@ -217,11 +198,12 @@ def kaczmarz_worst_case(dim: int = 10, seed: int = 0, *, batch_size: int | None 
         minimum=0.0,
         minimizer=minimizer,
         minimum_kind="closed form",
-        constants=_quadratic_constants(1 / dim, 1 / dim),
+        constants=quadratic_constants(1 / dim, 1 / dim),
         residuals=errors,
         outputs=predictions,
         output_loss=half_mean_square,
         row_arrays=2,
+        name="kaczmarz_worst_case",
         source="Strohmer & Vershynin (2009), Journal of Fourier Analysis and Applications 15",
     )
     return dataclasses.replace(minibatches(problem, batch_size), name="kaczmarz_worst_case")
@@ -265,8 +247,8 @@ def frank_wolfe_worst_case(dim: int = 50) -> Problem:
         minimum=1 / dim,
         minimizer=np.full(dim, 1 / dim),
         minimum_kind="closed form",
-        constants=dataclasses.replace(_quadratic_constants(2.0, 2.0), gradient_bound=2.0),
-        prox=_simplex,
+        constants=quadratic_constants(2.0, 2.0, gradient_bound=2.0),
+        prox=onto_simplex,
         name="frank_wolfe_worst_case",
         source="Jaggi (2013), ICML, lemma 3",
     )
