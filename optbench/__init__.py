@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from optbench.compare import compare as compare
     from optbench.errors import OptbenchError as OptbenchError
     from optbench.figures import plot as plot
-    from optbench.optimizer import Method as Method
+    from optbench.method import Method as Method
     from optbench.optimizer import Optimizer as Optimizer
     from optbench.optimizer import Step as Step
     from optbench.optimizer import from_optax as from_optax
@@ -44,7 +44,7 @@ _HOMES = {
     "Constants": "problem",
     "CriticalPoint": "problem",
     "Evaluation": "oracle",
-    "Method": "optimizer",
+    "Method": "method",
     "Optimizer": "optimizer",
     "OptbenchError": "errors",
     "Oracle": "oracle",

@@ -13,7 +13,7 @@ import numpy as np
 from optbench import trees
 from optbench.assumption import MINIMIZER, MINIMUM, SMOOTH, SYMBOLS, Assumption, distances
 from optbench.errors import OptbenchError
-from optbench.optimizer import Method
+from optbench.method import Method
 from optbench.problem import Problem
 from optbench.trajectory import Trajectory
 

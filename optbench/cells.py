@@ -14,7 +14,7 @@ from optbench import trees
 from optbench.errors import OptbenchError
 from optbench.fingerprint import digest, digest_method
 from optbench.instance import Instance
-from optbench.optimizer import Method
+from optbench.method import Method
 from optbench.oracle import Evaluation, untouched
 from optbench.plan import Lanes
 from optbench.program import abstract, block_lanes, precision

@@ -17,7 +17,7 @@ import optax
 from optbench import catalog, trees
 from optbench.design import LogGrid, Study
 from optbench.errors import OptbenchError
-from optbench.optimizer import Method, find_method, make_method
+from optbench.method import Method, find_method, make_method
 from optbench.problem import Params, Problem
 from optbench.results import Results
 from optbench.schedule import Listener

@@ -42,3 +42,8 @@ def unknown_name(kind: str, name: str, known: list[str], where: str) -> Optbench
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     offer = f"did you mean {' or '.join(repr(n) for n in near)}? " if near else ""
     return OptbenchError(f"no {kind} named {name!r}", f"{offer}{where}")
+
+
+def first_line(error: Exception) -> str:
+    """What an error says first; its type where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from optbench.environment import PACKAGES, Environment
-from optbench.optimizer import Method
+from optbench.method import Method
 from optbench.problem import Problem
 
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")

@@ -14,7 +14,7 @@ from optbench.lanes import SETTINGS
 from optbench.logbook import Block, recorded_in
 from optbench.loop import Carry, Inputs
 from optbench.member import require_values
-from optbench.optimizer import Method
+from optbench.method import Method
 from optbench.oracle import Calls
 from optbench.plan import GRID_BLOCK, Lanes, Plan, merit_of
 from optbench.problem import Problem

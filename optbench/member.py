@@ -11,7 +11,8 @@ import jax.numpy as jnp
 
 from optbench.errors import NotApplicable, OptbenchError
 from optbench.lanes import LANES, SEEDS, SETTINGS, SHARED, Over, varying
-from optbench.optimizer import Method, Optimizer, Step
+from optbench.method import Method
+from optbench.optimizer import Optimizer, Step
 from optbench.oracle import Calls, Evaluation, Oracle, untouched
 from optbench.problem import Problem
 

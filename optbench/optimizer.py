@@ -1,19 +1,16 @@
-"""How an objective is minimized: init and step; and the method that builds them."""
+"""How an objective is minimized: init and step."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 
-from optbench import catalog, trees
-from optbench.catalog import Catalog, Label
-from optbench.errors import OptbenchError, unknown_name
+from optbench import trees
+from optbench.errors import OptbenchError, first_line
 from optbench.oracle import Calls, Evaluation, Oracle
 from optbench.problem import Params
 
@@ -56,217 +53,6 @@ class Optimizer(NamedTuple):
     feasible: bool = False
 
 
-@dataclasses.dataclass(frozen=True)
-class Hyperparameter:
-    """A continuous hyperparameter of a method; `depth` counts the wrappers around its owner."""
-
-    depth: int
-    name: str
-    value: float | None  # None: required and not given
-
-
-@dataclasses.dataclass(frozen=True)
-class Method:
-    """An optimizer outside a trace: a factory and its arguments. Hashable.
-
-    Attributes:
-        factory: hyperparameters -> Optimizer, or -> an optax gradient transformation. A wrapper's
-            first parameter is the Optimizer it wraps.
-        name: its name in a catalog, or the user's.
-        arguments: the arguments given, in the order of the signature.
-        inner: the method it wraps.
-    """
-
-    factory: Callable[..., Any]
-    name: str
-    arguments: tuple[tuple[str, Any], ...] = ()
-    inner: Method | None = None
-
-    @property
-    def label(self) -> str:
-        """Its name in the grammar of `optbench.catalog`."""
-        return str(self._label())
-
-    def _label(self) -> Label:
-        return Label(self.name, self.inner._label() if self.inner else None, self.arguments)
-
-    @property
-    def structure(self) -> tuple[Any, ...]:
-        """What decides its compiled program: everything but continuous values."""
-        fixed = tuple(a for a in self.arguments if a[0] not in self._own_continuous())
-        names = tuple(self._own_continuous())
-        return self.factory, fixed, names, self.inner.structure if self.inner else None
-
-    def _own_continuous(self) -> dict[str, float | None]:
-        given = dict(self.arguments)
-        found: dict[str, float | None] = {}
-        for parameter in catalog.parameters(self.factory):
-            value = given.get(parameter.name, parameter.default)
-            missing = parameter.required and parameter.name not in given
-            if missing and parameter.name == "learning_rate":
-                found[parameter.name] = None
-            elif isinstance(value := _plain(parameter, value), float):
-                found[parameter.name] = value
-        return found
-
-    def hyperparameters(self, depth: int = 0) -> tuple[Hyperparameter, ...]:
-        """All continuous hyperparameters, outermost first."""
-        own = tuple(Hyperparameter(depth, n, v) for n, v in self._own_continuous().items())
-        return own + (self.inner.hyperparameters(depth + 1) if self.inner else ())
-
-    def has(self, name: str) -> bool:
-        """Whether a continuous hyperparameter of this name exists."""
-        return any(h.name == name for h in self.hyperparameters())
-
-    def replace(self, **values: Any) -> Method:
-        """The method with other arguments, each set on the innermost owner of its name.
-
-        Raises:
-            OptbenchError: no owner has such a parameter.
-        """
-        method = self
-        for name, value in values.items():
-            method = method._replace_one(name, value)
-        return method
-
-    def _replace_one(self, name: str, value: Any) -> Method:
-        if self.inner is not None and self.inner._accepts(name):
-            return dataclasses.replace(self, inner=self.inner._replace_one(name, value))
-        known = [p.name for p in catalog.parameters(self.factory)]
-        if name not in known:
-            raise unknown_name(f"argument of optimizer {self.name}", name, known, GIVE_ARGUMENT)
-        given = _arguments(self.factory, self.name, dict(self.arguments) | {name: value})
-        return dataclasses.replace(self, arguments=given)
-
-    def _accepts(self, name: str) -> bool:
-        own = any(p.name == name for p in catalog.parameters(self.factory))
-        return own or (self.inner is not None and self.inner._accepts(name))
-
-    def build(self, values: Mapping[tuple[int, str], Any], depth: int = 0) -> Optimizer:
-        """The optimizer, closed over a value (a tracer, inside a trace) per hyperparameter.
-
-        Args:
-            values: (depth, name) of each hyperparameter -> its value.
-            depth: how many wrappers are around this method.
-
-        Raises:
-            OptbenchError: the factory refuses its arguments, or returns no optimizer.
-        """
-        own = {name: values[depth, name] for name in self._own_continuous()}
-        arguments = dict(self.arguments) | own
-        wrapped = _wrapped_parameter(self.factory)
-        if self.inner is not None and wrapped is not None:
-            arguments[wrapped.name] = self.inner.build(values, depth + 1)
-        try:
-            built = self.factory(**arguments)
-        except TypeError as error:
-            hint = "give what it needs in brackets, or wrap it in a function with defaults"
-            if isinstance(error, jax.errors.ConcretizationTypeError):
-                hint = "its numbers arrive traced: write jnp.where instead of a Python if on them"
-            message = f"optimizer {self.name!r} cannot be built: {_first_line(error)}"
-            raise OptbenchError(message, hint) from error
-        if isinstance(built, Optimizer):
-            return built
-        if isinstance(built, optax.GradientTransformation):
-            return from_optax(built)
-        raise OptbenchError(
-            f"optimizer {self.name!r} returns a {type(built).__name__}",
-            "a factory returns an optbench.Optimizer or an optax.GradientTransformation",
-        )
-
-
-GIVE_ARGUMENT = "`optbench list optimizers --json` shows the arguments of each"
-
-
-def _wrapped_parameter(factory: Callable[..., Any]) -> catalog.Parameter | None:
-    return next((p for p in catalog.parameters(factory) if p.annotation == "Optimizer"), None)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
-
-
-def _plain(parameter: catalog.Parameter, value: Any) -> Any:
-    """A value as Python has it: a float where the parameter is continuous, tuples for lists."""
-    if isinstance(value, (np.generic, np.ndarray, jax.Array)) and value.ndim == 0:
-        value = value.item()
-    if isinstance(value, list):
-        value = tuple(value)
-    continuous = (
-        isinstance(parameter.default, float)
-        or parameter.annotation in ("float", "Scalar")
-        or parameter.name == "learning_rate"
-    )
-    is_int = isinstance(value, int) and not isinstance(value, bool)
-    return float(value) if continuous and is_int else value
-
-
-def _arguments(
-    factory: Callable[..., Any], name: str, given: Mapping[str, Any]
-) -> tuple[tuple[str, Any], ...]:
-    """Arguments in the order of the signature, each a plain hashable value."""
-    parameters = catalog.parameters(factory)
-    arguments = tuple((p.name, _plain(p, given[p.name])) for p in parameters if p.name in given)
-    for argument, value in arguments:
-        try:
-            hash(value)
-        except TypeError as error:
-            raise OptbenchError(
-                f"argument {argument!r} of optimizer {name!r} is a {type(value).__name__}",
-                "give a number, text, a boolean or a tuple of these",
-            ) from error
-    return arguments
-
-
-def make_method(
-    factory: Callable[..., Any], name: str | None = None, inner: Method | None = None, **given: Any
-) -> Method:
-    """A method from a factory and arguments, checked against its signature.
-
-    Args:
-        factory: returns an `Optimizer` or an optax gradient transformation.
-        name: defaults to the factory's own name.
-        inner: the method to wrap, where the factory is a wrapper; its own default if not given.
-        **given: arguments for the factory.
-
-    Raises:
-        OptbenchError: an argument the factory does not have, or a wrapper with nothing to wrap.
-    """
-    name = name or str(getattr(factory, "__name__", "optimizer"))
-    wrapped = _wrapped_parameter(factory)
-    if wrapped is None and inner is not None:
-        raise OptbenchError(f"optimizer {name!r} wraps no other", catalog.GRAMMAR)
-    catalog.check_arguments(factory, tuple(given.items()), "optimizer", name)
-    if wrapped is not None and wrapped.name in given:
-        raise OptbenchError(
-            f"optimizer {name!r} is given {wrapped.name!r} as an argument",
-            f"write {name}(adam), or in Python make_method({name}, inner=make_method(adam))",
-        )
-    if wrapped is not None and inner is None:
-        if wrapped.required:
-            raise OptbenchError(f"optimizer {name!r} has nothing to wrap", catalog.GRAMMAR)
-        inner = make_method(wrapped.default)
-    return Method(factory, name, _arguments(factory, name, given), inner)
-
-
-def find_method(label: str | Label, optimizers: Catalog) -> Method:
-    """The method that a label names.
-
-    Args:
-        label: `adam[learning_rate=0.01]`, `clip_by_global_norm(adam)[max_norm=1.0]` or
-            `file.py:function`.
-        optimizers: the catalog to look in.
-
-    Raises:
-        OptbenchError: an unknown name or argument, or a label that cannot be read.
-    """
-    if isinstance(label, str):
-        label = catalog.parse_label(label)
-    factory = catalog.lookup(label.name, optimizers, "optimizer", "Optimizer")
-    inner = find_method(label.inner, optimizers) if label.inner else None
-    return make_method(factory, label.name, inner, **dict(label.arguments))
-
-
 _EXTRA_ARGUMENTS = ((), ("value",), ("value", "grad", "value_fn"))
 _SEARCHES = optax.ScaleByZoomLinesearchState, optax.ScaleByBacktrackingLinesearchState
 
@@ -304,7 +90,7 @@ def from_optax(transformation: optax.GradientTransformation) -> Optimizer:
             new_state = jax.tree.map(_strong, new_state)
             return _after_search(evaluation, new_params, new_state)
         raise OptbenchError(
-            f"an optax optimizer cannot take its step: {_first_line(refusals[0])}",
+            f"an optax optimizer cannot take its step: {first_line(refusals[0])}",
             "value, grad and value_fn are offered; wrap other needs in an Optimizer of your own",
         ) from refusals[0]
 

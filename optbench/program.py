@@ -16,7 +16,7 @@ from optbench.group import Group, make_group
 from optbench.lanes import LANES, SEEDS, Lanes, lead
 from optbench.loop import Carry, Form, Hits, Inputs, Log, Moving, advance, evaluate
 from optbench.member import Member, examine
-from optbench.optimizer import Method
+from optbench.method import Method
 from optbench.oracle import Calls, Evaluation
 from optbench.problem import Problem
 

@@ -15,7 +15,7 @@ from optbench.errors import OptbenchError
 from optbench.job import Job, begin, prepare
 from optbench.logbook import Block, Finished, Frame, recorded_in
 from optbench.loop import Carry, Inputs
-from optbench.optimizer import Method, make_method
+from optbench.method import Method, make_method
 from optbench.plan import Lanes, Plan, change_plan, merit_of
 from optbench.problem import Problem
 from optbench.program import Program, Shape, precision

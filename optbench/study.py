@@ -19,7 +19,7 @@ from optbench.errors import OptbenchError
 from optbench.fingerprint import digest, digest_environment
 from optbench.instance import Instance, make_instance
 from optbench.labels import problem_builder
-from optbench.optimizer import Method, find_method
+from optbench.method import Method, find_method
 from optbench.problem import Problem
 from optbench.program import SEARCH_OPTIONS
 from optbench.records import Cell, ProblemRecord

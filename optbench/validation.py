@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from optbench.errors import OptbenchError
+from optbench.errors import OptbenchError, first_line
 from optbench.problem import CriticalKind, MinimumKind, Params, Problem
 
 _UNTRACEABLE = (
@@ -116,9 +116,8 @@ def _outline(problem: Problem, part: str, function: Callable[..., Any], *argumen
         hint = "try it by hand: it is called with params first, then the entries of data"
         if isinstance(error, _UNTRACEABLE):
             hint = "write it in jax.numpy, without if, float() or numpy on what depends on params"
-        first_line = (str(error).strip().splitlines() or [""])[0]
         raise _refusal(
-            problem, f"{part} fails when called: {type(error).__name__}: {first_line}", hint
+            problem, f"{part} fails when called: {type(error).__name__}: {first_line(error)}", hint
         ) from error
 
 

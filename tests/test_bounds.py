@@ -20,7 +20,7 @@ from optbench.bounds.momentum import hb_quad_exact
 from optbench.catalog import collect
 from optbench.checks import Comparison, Verdict, check_bound, check_problem
 from optbench.errors import OptbenchError
-from optbench.optimizer import make_method
+from optbench.method import make_method
 from optbench.optimizers.gradient_descent import gradient_descent
 from optbench.problem import Constants, Problem
 from optbench.start import start_near

@@ -18,7 +18,7 @@ from optbench.compare import SPREAD
 from optbench.design import LogGrid
 from optbench.errors import OptbenchError
 from optbench.member import step_key
-from optbench.optimizer import make_method
+from optbench.method import make_method
 from optbench.results import Results
 
 GRID = LogGrid(low=1e-2, high=1e-1, num=2)

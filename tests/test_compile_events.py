@@ -13,7 +13,7 @@ import pytest
 
 import optbench
 from optbench.design import LogGrid
-from optbench.optimizer import Method, make_method
+from optbench.method import Method, make_method
 from optbench.optimizers.adaptive import adam
 from optbench.optimizers.clipping import clip_by_global_norm
 from optbench.oracle import Prices

@@ -11,8 +11,8 @@ import pytest
 
 from optbench.checks import check_problem
 from optbench.errors import NotApplicable, OptbenchError
+from optbench.method import make_method
 from optbench.optimality import optimality_residual, smooth_grad
-from optbench.optimizer import make_method
 from optbench.optimizers.adaptive import adam
 from optbench.optimizers.clipping import clip_by_global_norm
 from optbench.optimizers.gradient_descent import gradient_descent, gradient_descent_backtracking

@@ -33,7 +33,7 @@ import optax
 import optbench.store
 from optbench.design import LogGrid, Study
 from optbench.errors import OptbenchError
-from optbench.optimizer import make_method
+from optbench.method import make_method
 from optbench.problem import Problem
 from optbench.start import start_near
 from optbench.study import Parts, run_parts

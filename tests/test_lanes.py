@@ -11,7 +11,8 @@ import pytest
 from optbench.group import make_group
 from optbench.lanes import LANES, SEEDS, SETTINGS, SHARED, lead, over_lanes, varying
 from optbench.member import examine
-from optbench.optimizer import Optimizer, Step, make_method
+from optbench.method import make_method
+from optbench.optimizer import Optimizer, Step
 from optbench.oracle import Evaluation
 from optbench.problem import Problem
 from optbench.start import standard_normal

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from optbench import catalog
 from optbench.catalog import collect
 from optbench.errors import OptbenchError
-from optbench.optimizer import Method, Optimizer, Step, find_method, from_optax, make_method
+from optbench.method import Method, find_method, make_method
+from optbench.optimizer import Optimizer, Step, from_optax
 from optbench.optimizers.adaptive import adam, rmsprop
 from optbench.optimizers.clipping import clip_by_global_norm
 from optbench.optimizers.gradient_descent import gradient_descent

@@ -11,7 +11,8 @@ from jax.custom_batching import custom_vmap
 from optbench import checks
 from optbench.catalog import collect, parameters
 from optbench.errors import OptbenchError
-from optbench.optimizer import Optimizer, Step, find_method, make_method
+from optbench.method import find_method, make_method
+from optbench.optimizer import Optimizer, Step
 from optbench.optimizers.adaptive import adamw
 from optbench.oracle import Calls
 

@@ -13,7 +13,7 @@ from sklearn.metrics import log_loss
 from sklearn.svm import LinearSVC
 
 from optbench.errors import OptbenchError
-from optbench.optimizer import make_method
+from optbench.method import make_method
 from optbench.optimizers.gradient_descent import gradient_descent
 from optbench.run import run
 from optbench.trajectory import Status

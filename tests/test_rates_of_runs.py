@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from optbench import run
-from optbench.optimizer import Optimizer, Step, make_method
+from optbench.method import make_method
+from optbench.optimizer import Optimizer, Step
 from optbench.optimizers.gradient_descent import gradient_descent
 from optbench.optimizers.momentum import momentum
 from optbench.oracle import Calls

@@ -14,7 +14,8 @@ from optbench import job as job_module
 from optbench import run as _run_function
 from optbench.curvature import smallest_eigenvalues
 from optbench.errors import OptbenchError
-from optbench.optimizer import Optimizer, Step, from_optax, make_method
+from optbench.method import make_method
+from optbench.optimizer import Optimizer, Step, from_optax
 from optbench.oracle import Calls, Prices
 from optbench.plan import Lanes, Plan, log_grid
 from optbench.problem import Problem

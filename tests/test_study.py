@@ -21,7 +21,7 @@ from optbench import catalog, database, fingerprint
 from optbench.design import LogGrid, Study, load_study
 from optbench.errors import OptbenchError
 from optbench.fingerprint import digest, digest_problem, digest_sources
-from optbench.optimizer import find_method
+from optbench.method import find_method
 from optbench.oracle import Prices
 from optbench.problem import Problem
 from optbench.program import precision

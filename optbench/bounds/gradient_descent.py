@@ -15,7 +15,7 @@ from optbench.bounds.instances import (
     ridge_regression,
     robust_regression,
 )
-from optbench.optimizer import make_method
+from optbench.method import make_method
 from optbench.optimizers.gradient_descent import gradient_descent
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from optbench.assumption import EXACT_GRADIENTS, QUADRATIC, SMOOTH, STRONGLY_CONVEX
 from optbench.bound import DISTANCE, Theorem, contracted
 from optbench.bounds.instances import extreme_parabolas, members, quadratic, ridge_regression
-from optbench.optimizer import make_method
+from optbench.method import make_method
 from optbench.optimizers.momentum import momentum
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from optbench.bound import Bound, Instance, InstanceKind, Theorem
 from optbench.checks.comparison import Comparison, Verdict, finite
 from optbench.errors import OptbenchError
-from optbench.optimizer import Method, make_method
+from optbench.method import Method, make_method
 from optbench.plan import Plan
 from optbench.problem import Problem
 from optbench.run import run

@@ -25,8 +25,8 @@ from optbench.checks.plain_loop import (
     objective,
 )
 from optbench.checks.record import Check, at_most
-from optbench.errors import OptbenchError
-from optbench.optimizer import Method, make_method
+from optbench.errors import OptbenchError, first_line
+from optbench.method import Method, make_method
 from optbench.oracle import Calls, Oracle
 from optbench.problem import Params, Problem
 
@@ -71,8 +71,7 @@ def _hold(name: str, law: Callable[[_Subject], Check], subject: _Subject) -> Che
         with jax.enable_x64(True):
             return dataclasses.replace(law(subject), law=name)
     except Exception as error:  # whatever a stranger's code raises is this law's failure
-        first_line = (str(error).strip().splitlines() or [""])[0]
-        return Check(name, False, f"{type(error).__name__}: {first_line}")
+        return Check(name, False, f"{type(error).__name__}: {first_line(error)}")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

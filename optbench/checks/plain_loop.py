@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from optbench import trees
-from optbench.optimizer import Method
+from optbench.method import Method
 from optbench.oracle import Calls, Oracle
 from optbench.problem import Params, Problem
 

@@ -57,7 +57,7 @@ def bounds(
         from optbench.cli.progress import counted
         from optbench.environment import enable_compilation_cache
         from optbench.labels import find_problem
-        from optbench.optimizer import find_method
+        from optbench.method import find_method
 
     enable_compilation_cache()
     own = {

@@ -66,7 +66,7 @@ def laws_for(label: str, problems: Catalog, optimizers: Catalog) -> Callable[[],
     from optbench import checks
     from optbench.catalog import parse_label
     from optbench.labels import find_problem, known_transforms
-    from optbench.optimizer import find_method
+    from optbench.method import find_method
 
     parsed = parse_label(label)
     known = [*problems, *known_transforms(), *optimizers]

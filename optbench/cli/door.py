@@ -12,7 +12,8 @@ from optbench.checks.plain_loop import START, make_problem
 from optbench.cli.listing import OPTIMIZERS
 from optbench.errors import OptbenchError
 from optbench.labels import find_problem
-from optbench.optimizer import Method, Step, find_method
+from optbench.method import Method, find_method
+from optbench.optimizer import Step
 from optbench.oracle import Oracle
 from optbench.problem import Params
 from optbench.validation import validate_problem

@@ -6,7 +6,7 @@ import numpy as np
 
 from optbench import catalog
 from optbench.labels import find_problem
-from optbench.optimizer import Method, find_method
+from optbench.method import Method, find_method
 from optbench.plan import Lanes, Plan
 from optbench.problem import Problem
 from optbench.run import Job, prepare
