@@ -210,7 +210,7 @@ def hilbert_matrix(dim: int = 5) -> Problem:
     )
 
 
-def nesterov_smooth(dim: int = 21, smoothness: float = 1.0) -> Problem:
+def nesterov_worst_smooth(dim: int = 21, smoothness: float = 1.0) -> Problem:
     """Nesterov's worst smooth convex function, a chain whose end a gradient pulls.
 
     f(x) = L/4 ([x_1^2 + sum_i (x_i - x_{i+1})^2 + x_n^2] / 2 - x_1). From 0, a step in the span of
@@ -247,12 +247,12 @@ def nesterov_smooth(dim: int = 21, smoothness: float = 1.0) -> Problem:
         constants=quadratic_constants(
             smoothness * np.cos(half_angle) ** 2, smoothness * np.sin(half_angle) ** 2
         ),
-        name="nesterov_smooth",
+        name="nesterov_worst_smooth",
         source="Nesterov (2018), section 2.1.2, theorem 2.1.7",
     )
 
 
-def nesterov_strongly_convex(
+def nesterov_worst_strongly_convex(
     dim: int = 40, condition_number: float = 100.0, smoothness: float = 1.0
 ) -> Problem:
     """Nesterov's worst strongly convex function, cut off after n coordinates.
@@ -296,7 +296,7 @@ def nesterov_strongly_convex(
         minimizer=ratio ** np.arange(1.0, dim + 1),
         minimum_kind="closed form",
         constants=quadratic_constants(spectrum[-1], spectrum[0]),
-        name="nesterov_strongly_convex",
+        name="nesterov_worst_strongly_convex",
         source="Nesterov (2018), section 2.1.4, theorem 2.1.13",
     )
 

@@ -48,7 +48,11 @@ def test_docstrings_tell_the_arguments_the_calls_and_the_source(name: str):
 
 def test_who_tunes_itself_has_no_learning_rate():
     own = {name for name in OPTIMIZERS if not find_method(name, OPTIMIZERS).has("learning_rate")}
-    assert own == {"gradient_descent_backtracking", "lbfgs", "newton_cg"}
+    searching = {"gradient_descent_backtracking", "lbfgs", "newton_cg"}
+    searching |= {"damped_newton", "cubic_newton", "trust_region_newton"}
+    told_by_theory = {"nesterov_convex", "nesterov_strongly_convex", "optimized_gradient", "fista"}
+    told_by_theory |= {"triple_momentum", "chebyshev", "silver_steps"}
+    assert own == searching | told_by_theory | {"polyak_step", "exact_line_search"}
 
 
 # ---- each law rejects a planted defect

@@ -15,8 +15,8 @@ from problems.quadratics import (
     SPECTRA,
     hilbert_matrix,
     ill_conditioned_bowl,
-    nesterov_smooth,
-    nesterov_strongly_convex,
+    nesterov_worst_smooth,
+    nesterov_worst_strongly_convex,
     paraboloid,
     quadratic,
     saddle,
@@ -153,8 +153,8 @@ def chain(dim, last):
     return matrix
 
 
-def test_nesterov_smooth_is_the_published_chain():
-    problem = nesterov_smooth(7, 3.0)
+def test_nesterov_worst_smooth_is_the_published_chain():
+    problem = nesterov_worst_smooth(7, 3.0)
     hessian, slope = quadratic_of(problem)
     np.testing.assert_allclose(hessian, 3 / 4 * chain(7, 2), atol=1e-15)
     np.testing.assert_allclose(slope, -3 / 4 * np.eye(7)[0], atol=1e-15)
@@ -166,7 +166,7 @@ def test_nesterov_smooth_is_the_published_chain():
 
 
 def test_no_span_method_is_faster_than_nesterovs_chain_allows():
-    problem, num_steps = nesterov_smooth(21), 10
+    problem, num_steps = nesterov_worst_smooth(21), 10
     hessian, slope = quadratic_of(problem)
     bound = 3 * np.sum(problem.minimizer**2) / (32 * (num_steps + 1) ** 2)
     for points in (
@@ -178,9 +178,9 @@ def test_no_span_method_is_faster_than_nesterovs_chain_allows():
         assert bound <= gap <= 5 * bound
 
 
-def test_nesterov_strongly_convex_is_the_published_chain_but_for_its_end():
+def test_nesterov_worst_strongly_convex_is_the_published_chain_but_for_its_end():
     kappa, smoothness, dim = 25.0, 2.0, 8
-    problem = nesterov_strongly_convex(dim, kappa, smoothness)
+    problem = nesterov_worst_strongly_convex(dim, kappa, smoothness)
     hessian, slope = quadratic_of(problem)
     mu = smoothness / kappa
     expected = (smoothness - mu) / 4 * chain(dim, (5 + 3) / (5 + 1)) + mu * np.eye(dim)
@@ -195,7 +195,7 @@ def test_nesterov_strongly_convex_is_the_published_chain_but_for_its_end():
 
 
 def test_no_span_method_is_faster_than_the_strongly_convex_chain_allows():
-    problem = nesterov_strongly_convex(40, 100.0)
+    problem = nesterov_worst_strongly_convex(40, 100.0)
     hessian, slope = quadratic_of(problem)
     total, ratio = np.sum(problem.minimizer**2), 9 / 11
     for points in (
@@ -214,10 +214,10 @@ MALFORMED = [
     lambda: paraboloid(dim=0),
     lambda: ill_conditioned_bowl(condition_number=0.5),
     lambda: hilbert_matrix(dim=15),
-    lambda: nesterov_smooth(dim=0),
-    lambda: nesterov_smooth(smoothness=0.0),
-    lambda: nesterov_strongly_convex(condition_number=1.0),
-    lambda: nesterov_strongly_convex(dim=1),
+    lambda: nesterov_worst_smooth(dim=0),
+    lambda: nesterov_worst_smooth(smoothness=0.0),
+    lambda: nesterov_worst_strongly_convex(condition_number=1.0),
+    lambda: nesterov_worst_strongly_convex(dim=1),
     lambda: saddle(dim=1),
 ]
 
