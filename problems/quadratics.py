@@ -252,7 +252,7 @@ def nesterov_worst_smooth(dim: int = 21, smoothness: float = 1.0) -> Problem:
     )
 
 
-def nesterov_worst_strongly_convex(
+def nesterov_worst_strong(
     dim: int = 40, condition_number: float = 100.0, smoothness: float = 1.0
 ) -> Problem:
     """Nesterov's worst strongly convex function, cut off after n coordinates.
@@ -296,7 +296,7 @@ def nesterov_worst_strongly_convex(
         minimizer=ratio ** np.arange(1.0, dim + 1),
         minimum_kind="closed form",
         constants=quadratic_constants(spectrum[-1], spectrum[0]),
-        name="nesterov_worst_strongly_convex",
+        name="nesterov_worst_strong",
         source="Nesterov (2018), section 2.1.4, theorem 2.1.13",
     )
 

@@ -16,7 +16,7 @@ from problems.quadratics import (
     hilbert_matrix,
     ill_conditioned_bowl,
     nesterov_worst_smooth,
-    nesterov_worst_strongly_convex,
+    nesterov_worst_strong,
     paraboloid,
     quadratic,
     saddle,
@@ -178,9 +178,9 @@ def test_no_span_method_is_faster_than_nesterovs_chain_allows():
         assert bound <= gap <= 5 * bound
 
 
-def test_nesterov_worst_strongly_convex_is_the_published_chain_but_for_its_end():
+def test_nesterov_worst_strong_is_the_published_chain_but_for_its_end():
     kappa, smoothness, dim = 25.0, 2.0, 8
-    problem = nesterov_worst_strongly_convex(dim, kappa, smoothness)
+    problem = nesterov_worst_strong(dim, kappa, smoothness)
     hessian, slope = quadratic_of(problem)
     mu = smoothness / kappa
     expected = (smoothness - mu) / 4 * chain(dim, (5 + 3) / (5 + 1)) + mu * np.eye(dim)
@@ -195,7 +195,7 @@ def test_nesterov_worst_strongly_convex_is_the_published_chain_but_for_its_end()
 
 
 def test_no_span_method_is_faster_than_the_strongly_convex_chain_allows():
-    problem = nesterov_worst_strongly_convex(40, 100.0)
+    problem = nesterov_worst_strong(40, 100.0)
     hessian, slope = quadratic_of(problem)
     total, ratio = np.sum(problem.minimizer**2), 9 / 11
     for points in (
@@ -216,8 +216,8 @@ MALFORMED = [
     lambda: hilbert_matrix(dim=15),
     lambda: nesterov_worst_smooth(dim=0),
     lambda: nesterov_worst_smooth(smoothness=0.0),
-    lambda: nesterov_worst_strongly_convex(condition_number=1.0),
-    lambda: nesterov_worst_strongly_convex(dim=1),
+    lambda: nesterov_worst_strong(condition_number=1.0),
+    lambda: nesterov_worst_strong(dim=1),
     lambda: saddle(dim=1),
 ]
 
