@@ -73,7 +73,7 @@ def assemble(
 
 class _Hits(NamedTuple):
     steps: np.ndarray  # [S, H, K]
-    calls: np.ndarray  # [S, H, K, 6]
+    calls: np.ndarray  # [S, H, K, 8]
     reached: np.ndarray  # [S, H] whether every target that counts was met
 
 

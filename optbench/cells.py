@@ -18,6 +18,7 @@ from optbench.method import Method
 from optbench.oracle import Evaluation, untouched
 from optbench.plan import Lanes
 from optbench.program import abstract, block_lanes, precision
+from optbench.theory import known_of
 
 SWEPT = "learning_rate"
 
@@ -58,9 +59,15 @@ class Batch:
             [self.lanes.seeds, list(self.lanes.settings), self.lanes.recorded],
             block_lanes(*self.lanes.shape, problem.dim),
             [[label, digest_method(method)] for label, method in self.methods.items()],
+            self._told_by_theory(),
             *(np.asarray(values) for values in self.lanes.settings.values()),
         )
         return {label: digest(shared, label) for label in self.methods}
+
+    def _told_by_theory(self) -> dict[str, float | None] | None:
+        """The constants of the problem, where a method has formulas of them."""
+        settled = all(method.is_settled for method in self.methods.values())
+        return None if settled else dict(known_of(self.instance.problem))
 
     def apart(self) -> list[Batch]:
         """Every pending cell in a batch of its own."""

@@ -18,11 +18,12 @@ from optbench import catalog, trees
 from optbench.design import LogGrid, Study
 from optbench.errors import OptbenchError
 from optbench.method import Method, find_method, make_method
+from optbench.optimizers.names import known_optimizers
 from optbench.problem import Params, Problem
 from optbench.results import Results
 from optbench.schedule import Listener
 from optbench.start import start_near
-from optbench.study import OPTIMIZERS, Parts, run_parts
+from optbench.study import Parts, run_parts
 from optbench.validation import validate_problem
 
 NAME = "compare"  # of the study
@@ -193,7 +194,7 @@ def _methods(optimizers: Mapping[str, Chosen] | Sequence[str | Method]) -> dict[
                 'write {"adam": optax.adam}, or ["adam", "momentum"]',
             )
         optimizers = {o if isinstance(o, str) else o.label: o for o in optimizers}
-    known = catalog.collect(OPTIMIZERS, "Optimizer")
+    known = known_optimizers()
     return {label: _method(label, chosen, known) for label, chosen in optimizers.items()}
 
 

@@ -55,6 +55,11 @@ class Group:
         """Whether the reported point is not the one steps start from."""
         return self.members[0].reports_elsewhere
 
+    @property
+    def progress_over(self) -> Over:
+        """Whether lanes differ in how much of the run is behind them."""
+        return self.members[0].calls_over if len(self.members) == 1 else SHARED
+
     def _positions(self, member: Member) -> list[int]:
         """The position in `slots` of each of a member's state leaves."""
         free = collections.defaultdict(list)
@@ -98,7 +103,7 @@ class Group:
         Args:
             index: which member steps.
             hypers: the hyperparameters of every member.
-            operand: (evaluation, slots, calls, (key data, step, problem)).
+            operand: (evaluation, slots, calls, (key data, step, problem, progress)).
             lanes: nested or flat.
         """
 
@@ -108,7 +113,7 @@ class Group:
                 point = step.params if step.evaluation is None else step.evaluation
                 return point, step.state, calls + count(step.calls)
 
-            tick = Tick(member.over, SEEDS, SHARED, SHARED)
+            tick = Tick(member.over, SEEDS, SHARED, SHARED, self.progress_over)
             result = LANES, member.state_over, self.calls_over
             mapped = over_lanes(lane, (*result, tick), result, lanes)
 

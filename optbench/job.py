@@ -26,6 +26,7 @@ from optbench.program import (
     compile_program,
     round_up,
 )
+from optbench.theory import known_of
 
 DIVERGENCE_FACTOR = 1e8  # a lane is given up once its merit is this many times its start
 
@@ -58,6 +59,7 @@ def prepare(problem: Problem, methods: Sequence[Method], lanes: Lanes, plan: Pla
         OptbenchError: bad input, said in one line.
         NotApplicable: a method cannot run on this problem.
     """
+    methods = [method.settled(known_of(problem)) for method in methods]
     for method in methods:
         require_values(method, frozenset(lanes.settings))
     block = block_lanes(*lanes.shape, problem.dim)

@@ -87,7 +87,7 @@ class Frame:
         exact: whether hits were seen at every step.
         targets: fractions of the initial merit, hardest last.
         noise_floor: rounding error of f; no target counts below 10x.
-        prices: [6] gradient-equivalents per kind of call, in float64 whatever the run's precision.
+        prices: [8] gradient-equivalents per kind of call, in float64 whatever the run's precision.
         budget: in gradient-equivalents.
         diagnostics: names of what was reported, in the order of the log.
     """
@@ -205,12 +205,12 @@ class Book:
         return jax.tree.unflatten(structure, out)
 
     def hit_calls(self) -> np.ndarray:
-        """[S, H, K, 6] calls at each hit."""
+        """[S, H, K, 8] calls at each hit."""
         return self.per_target(_hit_calls)
 
 
 def _hit_calls(part: Finished) -> np.ndarray:
-    """[K, *lanes, 6] calls at each hit, looked up in the events where they are shared."""
+    """[K, *lanes, 8] calls at each hit, looked up in the events where they are shared."""
     hits = part.hits
     if hits.calls.ndim > 2:
         return hits.calls

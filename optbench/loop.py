@@ -36,7 +36,7 @@ class Inputs(NamedTuple):
     stop_level: Leaf  # [*lanes] merit at which a lane is done
     diverged_level: Leaf  # [*lanes] merit above which a lane is given up
     reference: Leaf  # subtracted from f in the merit
-    prices: Leaf  # [6] per kind of call
+    prices: Leaf  # [8] per kind of call
     budget: Leaf  # in gradient-equivalents
     record: Leaf  # [R] flat lanes whose points are logged
 
@@ -46,7 +46,7 @@ class Log(NamedTuple):
 
     value: Leaf  # [C, *lanes]
     gradient_norm: Leaf  # [C, *lanes]
-    calls: Leaf  # [C, 6] or [C, *lanes, 6]
+    calls: Leaf  # [C, 8] or [C, *lanes, 8]
     params: Params  # [C, R, ...]
     diagnostics: Leaf  # [C, D, *lanes]
 
@@ -60,7 +60,7 @@ class Hits(NamedTuple):
 
     next_level: Leaf  # [*lanes] the easiest level not yet met; NaN once all are
     steps: Leaf  # [K, *lanes], -1 where not met
-    calls: Leaf  # [K, *lanes, 6], or [E, 6] where shared
+    calls: Leaf  # [K, *lanes, 8], or [E, 8] where shared
     events: Leaf  # [E] step of each event, or [0] where calls vary
     num_events: Leaf
 
@@ -71,7 +71,7 @@ class Moving(NamedTuple):
     step: Leaf
     evaluation: Evaluation
     slots: tuple[Leaf, ...]
-    calls: Leaf  # [6] or [*lanes, 6]
+    calls: Leaf  # [8] or [*lanes, 8]
 
 
 class Carry(NamedTuple):
@@ -165,7 +165,8 @@ def _segment(form: Form, inputs: Inputs, carry: Carry, end: jax.Array) -> tuple[
 def _tick(form: Form, inputs: Inputs, moving: Moving) -> Moving:
     """Step, then evaluate."""
     step, evaluation, slots, calls = moving
-    operand = (evaluation, slots, calls, (inputs.keys, step, inputs.problem))
+    progress = _progress(form, inputs, moving)
+    operand = (evaluation, slots, calls, (inputs.keys, step, inputs.problem, progress))
     point, slots, calls = form.group.step(inputs.member, inputs.hypers, operand, form.lanes)
     step = step + 1
     if form.group.evaluates and not inputs.problem.stochastic:
@@ -178,6 +179,16 @@ def _tick(form: Form, inputs: Inputs, moving: Moving) -> Moving:
     mapped = over_lanes(lane, (LANES, SEEDS, SHARED, SHARED), LANES, form.lanes)
     evaluation = mapped(params, inputs.keys, step, inputs.problem)
     return Moving(step, evaluation, slots, calls.at[..., 0].add(1))
+
+
+def _progress(form: Form, inputs: Inputs, moving: Moving) -> jax.Array:
+    """Share of the run that is behind: of the steps or, where more, of the cost that may follow."""
+    progress = moving.step / inputs.grid[-1].astype(inputs.budget.dtype)
+    if form.group.progress_over == form.group.calls_over:
+        first = inputs.prices[0]
+        spent = (moving.calls @ inputs.prices - first) / (inputs.budget - first)
+        progress = jnp.maximum(progress, jnp.where(inputs.budget > first, spent, 0.0))
+    return jnp.minimum(progress, 1.0)
 
 
 def _measures(problem: Problem, evaluation: Evaluation) -> tuple[jax.Array, jax.Array]:

@@ -101,11 +101,12 @@ class Tick(NamedTuple):
     key_data: Any
     step: Any
     problem: Any  # Problem
+    progress: Any  # share of the run that is behind
 
 
 def take_step(method: Method, evaluation: Evaluation, state: Any, tick: Tick) -> Step:
     """One step of one lane."""
-    oracle = Oracle(tick.problem, step_key(tick.key_data, tick.step))
+    oracle = Oracle(tick.problem, step_key(tick.key_data, tick.step), tick.progress)
     return method.build(tick.values).step(evaluation, state, oracle)
 
 
@@ -149,12 +150,18 @@ def examine(
         taken.append(step)
         return step.state, calls + count(step.calls)
 
-    axes = Tick(over, SEEDS, SHARED, SHARED)
     key_data = jax.ShapeDtypeStruct((2,), jnp.uint32)
-    tick = Tick(values, key_data, jax.ShapeDtypeStruct((), jnp.int32), problem)
-    calls = jax.ShapeDtypeStruct((len(Calls._fields),), jnp.int32)
-    carry = (state, calls)
-    state_over, calls_over = varying(lane, carry, (LANES, axes), start, tick, guess=guess)
+    step, progress = (jax.ShapeDtypeStruct((), d) for d in (jnp.int32, start.value.dtype))
+    tick = Tick(values, key_data, step, problem, progress)
+    carry = (state, jax.ShapeDtypeStruct((len(Calls._fields),), jnp.int32))
+
+    def vary(progress_over: Over, guess: Any) -> tuple[Any, Over]:
+        axes = Tick(over, SEEDS, SHARED, SHARED, progress_over)
+        return varying(lane, carry, (LANES, axes), start, tick, guess=guess)
+
+    state_over, calls_over = vary(SHARED, guess)
+    if calls_over == LANES:  # then so does the share of the budget that is spent
+        state_over, calls_over = vary(LANES, (state_over, calls_over))
     told = jax.eval_shape(lambda v, s: reported(method, v, s), values, state)
     return Member(
         method=method,

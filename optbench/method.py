@@ -10,7 +10,7 @@ import jax
 import numpy as np
 import optax
 
-from optbench import catalog
+from optbench import catalog, theory
 from optbench.catalog import Catalog, Label
 from optbench.errors import OptbenchError, first_line, unknown_name
 from optbench.optimizer import Optimizer, from_optax
@@ -22,7 +22,7 @@ class Hyperparameter:
 
     depth: int
     name: str
-    value: float | None  # None: required and not given
+    value: float | str | None  # text: a formula of `optbench.theory`; None: required, not given
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,17 +57,43 @@ class Method:
         names = tuple(self._own_continuous())
         return self.factory, fixed, names, self.inner.structure if self.inner else None
 
-    def _own_continuous(self) -> dict[str, float | None]:
+    def _own_continuous(self) -> dict[str, float | str | None]:
         given = dict(self.arguments)
-        found: dict[str, float | None] = {}
+        found: dict[str, float | str | None] = {}
         for parameter in catalog.parameters(self.factory):
             value = given.get(parameter.name, parameter.default)
             missing = parameter.required and parameter.name not in given
-            if missing and parameter.name == "learning_rate":
+            if missing and parameter.name == RATE:
                 found[parameter.name] = None
             elif isinstance(value := _plain(parameter, value), float):
                 found[parameter.name] = value
+            elif isinstance(value, str) and _is_continuous(parameter):
+                found[parameter.name] = value
         return found
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether no hyperparameter waits for the constants of a problem."""
+        return not any(isinstance(h.value, str) for h in self.hyperparameters())
+
+    def settled(self, known: theory.Known) -> Method:
+        """The method with the value of every formula on a problem.
+
+        Args:
+            known: what `theory.known_of` tells of the problem.
+
+        Raises:
+            NotApplicable: the problem does not know a constant.
+            OptbenchError: nothing is declared optimal for an argument.
+        """
+        formulas = {n: v for n, v in self._own_continuous().items() if isinstance(v, str)}
+        found = {
+            argument: theory.settle(self.factory, self.name, argument, text, known)
+            for argument, text in formulas.items()
+        }
+        given = _arguments(self.factory, self.name, dict(self.arguments) | found)
+        inner = None if self.inner is None else self.inner.settled(known)
+        return dataclasses.replace(self, arguments=given, inner=inner)
 
     def hyperparameters(self, depth: int = 0) -> tuple[Hyperparameter, ...]:
         """All continuous hyperparameters, outermost first."""
@@ -116,7 +142,12 @@ class Method:
         arguments = dict(self.arguments) | own
         wrapped = _wrapped_parameter(self.factory)
         if self.inner is not None and wrapped is not None:
-            arguments[wrapped.name] = self.inner.build(values, depth + 1)
+            inner = self.inner
+            arguments[wrapped.name] = (
+                inner.build(values, depth + 1)
+                if wrapped.annotation == "Optimizer"
+                else lambda factor: inner.build(_rated(values, factor), depth + 1)
+            )
         try:
             built = self.factory(**arguments)
         except TypeError as error:
@@ -138,8 +169,26 @@ class Method:
 GIVE_ARGUMENT = "`optbench list optimizers --json` shows the arguments of each"
 
 
+RATE = "learning_rate"
+
+
 def _wrapped_parameter(factory: Callable[..., Any]) -> catalog.Parameter | None:
-    return next((p for p in catalog.parameters(factory) if p.annotation == "Optimizer"), None)
+    wrapped = "Optimizer", "Rated"
+    return next((p for p in catalog.parameters(factory) if p.annotation in wrapped), None)
+
+
+def _rated(values: Mapping[tuple[int, str], Any], factor: Any) -> dict[tuple[int, str], Any]:
+    """The values with the learning rate of the innermost owner multiplied."""
+    owner = max(key for key in values if key[1] == RATE)
+    return dict(values) | {owner: values[owner] * factor}
+
+
+def _is_continuous(parameter: catalog.Parameter) -> bool:
+    return (
+        isinstance(parameter.default, float)
+        or parameter.annotation in ("float", "Scalar")
+        or parameter.name == RATE
+    )
 
 
 def _plain(parameter: catalog.Parameter, value: Any) -> Any:
@@ -148,13 +197,8 @@ def _plain(parameter: catalog.Parameter, value: Any) -> Any:
         value = value.item()
     if isinstance(value, list):
         value = tuple(value)
-    continuous = (
-        isinstance(parameter.default, float)
-        or parameter.annotation in ("float", "Scalar")
-        or parameter.name == "learning_rate"
-    )
     is_int = isinstance(value, int) and not isinstance(value, bool)
-    return float(value) if continuous and is_int else value
+    return float(value) if is_int and _is_continuous(parameter) else value
 
 
 def _arguments(
@@ -163,6 +207,10 @@ def _arguments(
     """Arguments in the order of the signature, each a plain hashable value."""
     parameters = catalog.parameters(factory)
     arguments = tuple((p.name, _plain(p, given[p.name])) for p in parameters if p.name in given)
+    continuous = {p.name for p in parameters if _is_continuous(p)}
+    for argument, value in arguments:
+        if isinstance(value, str) and argument in continuous:
+            theory.require_formula(argument, value)
     for argument, value in arguments:
         try:
             hash(value)
@@ -202,6 +250,11 @@ def make_method(
         if wrapped.required:
             raise OptbenchError(f"optimizer {name!r} has nothing to wrap", catalog.GRAMMAR)
         inner = make_method(wrapped.default)
+    if inner is not None and wrapped and wrapped.annotation == "Rated" and not inner.has(RATE):
+        raise OptbenchError(
+            f"{name} cannot wrap {inner.name}, which has no {RATE}",
+            "wrap an optimizer that has one",
+        )
     return Method(factory, name, _arguments(factory, name, given), inner)
 
 

@@ -53,6 +53,9 @@ class Optimizer(NamedTuple):
     feasible: bool = False
 
 
+Rated = Callable[[Any], Optimizer]  # factor on the learning rate -> the optimizer
+
+
 _EXTRA_ARGUMENTS = ((), ("value",), ("value", "grad", "value_fn"))
 _SEARCHES = optax.ScaleByZoomLinesearchState, optax.ScaleByBacktrackingLinesearchState
 

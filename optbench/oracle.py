@@ -16,7 +16,10 @@ from optbench.problem import Params, Problem
 
 
 class Calls(NamedTuple):
-    """Oracle calls, by kind; a fused value and gradient is one call of its own kind."""
+    """Oracle calls, by kind; a fused value and gradient is one call of its own kind.
+
+    Where steps see samples, all kinds but the last two are of the sampled objective.
+    """
 
     value_and_gradients: Any = 0
     values: Any = 0
@@ -24,10 +27,15 @@ class Calls(NamedTuple):
     fisher_products: Any = 0
     prox: Any = 0
     linear_iterations: Any = 0
+    row_gradients: Any = 0  # gradients of single terms of a finite sum
+    whole_gradients: Any = 0  # values and gradients of the exact objective
 
 
 class Prices(NamedTuple):
-    """Price of each kind of call in gradient-equivalents (one value and gradient = 1)."""
+    """Price of each kind of call in gradient-equivalents (one value and gradient = 1).
+
+    The price of `row_gradients` is that of one gradient per row, all rows together.
+    """
 
     value_and_gradients: float = 1.0
     values: float = 1 / 3
@@ -35,6 +43,8 @@ class Prices(NamedTuple):
     fisher_products: float = 1.5
     prox: float = 0.0
     linear_iterations: float = 0.0
+    row_gradients: float = 1.0
+    whole_gradients: float = 1.0
 
 
 class Evaluation(NamedTuple):
@@ -52,10 +62,13 @@ class Oracle:
     Attributes:
         problem: the problem, traced.
         key: this step's sample, the same for every optimizer; unused where nothing is random.
+        progress: share of the run that is behind, in [0, 1]: t / T for step t of T where every
+            step costs the same. What schedules are functions of; no question to the objective.
     """
 
     problem: Problem
     key: jax.Array | None = None
+    progress: Any = 0.0
 
     def _loss(self, params: Params) -> jax.Array:
         if self.problem.sample_loss is not None:
@@ -70,6 +83,55 @@ class Oracle:
         """f and its gradient at params, the direction of steepest ascent also where complex."""
         value, grad = jax.value_and_grad(self._loss)(params)
         return Evaluation(params, value, jax.tree.map(jnp.conj, grad))
+
+    def whole_value_and_grad(self, params: Params) -> Evaluation:
+        """As `value_and_grad` has it, of the exact objective, also where steps see samples."""
+        exact = dataclasses.replace(self.problem, sample_loss=None)
+        return dataclasses.replace(self, problem=exact).value_and_grad(params)
+
+    @property
+    def num_rows(self) -> int:
+        """How many terms the finite sum has.
+
+        Raises:
+            NotApplicable: f is no finite sum.
+        """
+        self._require_rows()
+        return self.problem.num_rows
+
+    def _require_rows(self) -> None:
+        if not self.problem.row_arrays:
+            raise NotApplicable(
+                "this problem is no finite sum", "set Problem.row_arrays, or use another optimizer"
+            )
+
+    def sample_rows(self) -> jax.Array:
+        """[B] which rows this step's sample is the mean of.
+
+        Raises:
+            NotApplicable: steps see no rows of a finite sum.
+        """
+        rows_of = getattr(self.problem.sample_loss, "rows", None)
+        if rows_of is None:
+            raise NotApplicable(
+                "this problem is not seen through minibatches", "write problem[batch_size=1]"
+            )
+        return rows_of(self.key, *self.problem.data)
+
+    def row_gradients(self, params: Params, rows: jax.Array) -> Params:
+        """[B, ...] the gradient of each of these terms of the finite sum.
+
+        Raises:
+            NotApplicable: f is no finite sum.
+        """
+        self._require_rows()
+        objective, data, count = self.problem.objective, self.problem.data, self.problem.row_arrays
+
+        def gradient(row: jax.Array) -> Params:
+            term = (array[row][None] for array in data[:count])
+            return jax.tree.map(jnp.conj, jax.grad(objective)(params, *term, *data[count:]))
+
+        return jax.vmap(gradient)(rows)
 
     def smooth_grad(self, evaluation: Evaluation) -> Params:
         """The gradient of f less its nonsmooth part, from the evaluation of f."""
@@ -148,23 +210,29 @@ class _NeedsOracle(Exception):
 
 
 class RefusingOracle(Oracle):
-    """An oracle that answers nothing: whoever asks it shows that it needs one.
+    """An oracle that tells the progress, and answers nothing about the objective.
+
+    Whoever asks it shows that it needs more than the evaluation it is handed.
 
     Args:
         error: raised at the first question.
+        progress: as `Oracle` has it.
     """
 
-    def __init__(self, error: Exception | None = None):
+    def __init__(self, error: Exception | None = None, progress: Any = 0.0):
         object.__setattr__(self, "_error", error or _NeedsOracle())
+        object.__setattr__(self, "_progress", progress)
 
     def __getattribute__(self, name: str) -> Any:
         if name.startswith("_"):
             return object.__getattribute__(self, name)
+        if name == "progress":
+            return self._progress
         raise self._error
 
 
 def untouched(step: Callable[..., Any], *arguments: Any) -> Any:
-    """The shapes of what a step returns, if it asks the oracle nothing; else None.
+    """The shapes of what a step returns, if it asks about the objective nothing; else None.
 
     Args:
         step: of the arguments and an oracle.

@@ -95,8 +95,10 @@ class Plan:
         return log_grid(num_steps)
 
     def prices_on(self, problem: Problem) -> np.ndarray:
-        """[6] price of each kind of call on a problem, where a sample costs its fraction."""
-        return np.asarray(self.prices) * problem.sample_fraction
+        """[8] price of each kind of call on a problem, where a sample costs its fraction."""
+        shares = dict.fromkeys(Prices._fields, problem.sample_fraction)
+        shares |= {"row_gradients": 1 / max(1, problem.num_rows), "whole_gradients": 1.0}
+        return np.asarray(self.prices) * np.asarray(Prices(**shares))
 
     @property
     def limit(self) -> float:

@@ -148,6 +148,11 @@ class Problem:
         return self.sample_loss is not None
 
     @property
+    def num_rows(self) -> int:
+        """How many terms f is the mean of; 0 where it is no finite sum."""
+        return len(self.data[0]) if self.row_arrays else 0
+
+    @property
     def constrained(self) -> bool:
         """Whether only the points that prox leaves in place are feasible."""
         return self.prox is not None and self.nonsmooth is None

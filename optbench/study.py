@@ -20,6 +20,7 @@ from optbench.fingerprint import digest, digest_environment
 from optbench.instance import Instance, make_instance
 from optbench.labels import problem_builder
 from optbench.method import Method, find_method
+from optbench.optimizers.names import known_optimizers
 from optbench.problem import Problem
 from optbench.program import SEARCH_OPTIONS
 from optbench.records import Cell, ProblemRecord
@@ -34,7 +35,6 @@ from optbench.schedule import StudyStarted as StudyStarted
 from optbench.store import Store, open_store
 
 STUDY_FILE = "study.toml"
-OPTIMIZERS = "optbench.optimizers"  # the catalog of optimizers
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -78,7 +78,7 @@ def run_study(
             be used, holds another study, or is in use by another process.
     """
     problems = catalog.collect(problem_catalog, "Problem")
-    optimizers = catalog.collect(OPTIMIZERS, "Optimizer")
+    optimizers = known_optimizers()
     study = dataclasses.replace(
         study,
         problems=tuple(str(catalog.parse_label(label)) for label in study.problems),

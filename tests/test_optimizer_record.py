@@ -30,8 +30,11 @@ def method_of(label: str) -> Method:
     return find_method(label, OPTIMIZERS)
 
 
+WRAPPED = "Optimizer", "Rated"
+
+
 def is_wrapper(name: str) -> bool:
-    return any(p.annotation == "Optimizer" for p in catalog.parameters(OPTIMIZERS[name]))
+    return any(p.annotation in WRAPPED for p in catalog.parameters(OPTIMIZERS[name]))
 
 
 # ---- labels, equality, structure
@@ -42,7 +45,7 @@ def test_every_entry_is_its_own_label_and_builds(name: str):
     method = method_of(name)
     assert method == method_of(method.label) == make_method(OPTIMIZERS[name])
     assert method.label == (f"{name}(gradient_descent)" if is_wrapper(name) else name)
-    values = {(h.depth, h.name): h.value for h in method.hyperparameters()}
+    values = {(h.depth, h.name): 0.5 for h in method.hyperparameters()}
     assert isinstance(method.build(values), Optimizer)
 
 
@@ -56,11 +59,11 @@ def argument_values(parameter: catalog.Parameter) -> st.SearchStrategy:
 
 @st.composite
 def given_methods(draw: st.DrawFn) -> list[tuple[str, dict]]:
-    plain = [name for name in OPTIMIZERS if not is_wrapper(name)]
+    plain = [n for n in OPTIMIZERS if not is_wrapper(n) and method_of(n).has("learning_rate")]
     wrappers = draw(st.lists(st.sampled_from([n for n in OPTIMIZERS if is_wrapper(n)]), max_size=2))
     chosen = []
     for name in [draw(st.sampled_from(plain)), *wrappers]:
-        free = [p for p in catalog.parameters(OPTIMIZERS[name]) if p.annotation != "Optimizer"]
+        free = [p for p in catalog.parameters(OPTIMIZERS[name]) if p.annotation not in WRAPPED]
         keep = draw(st.permutations(free))[: draw(st.integers(0, len(free)))]
         chosen.append((name, {p.name: draw(argument_values(p)) for p in keep}))
     return chosen

@@ -234,7 +234,7 @@ NESTEROV_BOUND = 2 / (np.arange(1, 31) + 1) ** 2
 )
 def test_accelerated_methods_keep_their_bound_where_gradient_descent_crosses_it(factory, bound):
     for kink in (0.5, 1 / 41, 1 / 121, float(1 / last_weights(20)[-1] ** 2)):
-        assert np.all(suboptimality_on_huber(factory(), kink, 30) <= bound * (1 + 1e-9))
+        assert np.all(suboptimality_on_huber(factory(1.0), kink, 30) <= bound * (1 + 1e-9))
     largest = np.linalg.eigvalsh(MATRIX)[-1]
     points = reported(factory(largest), QUADRATIC, X0, 30) - CENTER
     values = np.einsum("ki,ij,kj->k", points, MATRIX, points) / 2
@@ -246,18 +246,18 @@ def test_accelerated_methods_keep_their_bound_where_gradient_descent_crosses_it(
 @pytest.mark.parametrize("num_steps", [1, 5, 20])
 def test_optimized_gradient_attains_its_bound_at_the_step_it_could_end_with(num_steps: int):
     bound = OGM_BOUND[num_steps - 1]
-    values = suboptimality_on_huber(optimized_gradient(), 2 * bound, num_steps)
+    values = suboptimality_on_huber(optimized_gradient(1.0), 2 * bound, num_steps)
     np.testing.assert_allclose(values[-1], bound, rtol=1e-12)
-    parabola = suboptimality_on_huber(optimized_gradient(), 100.0, num_steps)
+    parabola = suboptimality_on_huber(optimized_gradient(1.0), 100.0, num_steps)
     np.testing.assert_allclose(parabola[-1], bound, rtol=1e-12)
     if num_steps > 1:
-        others = suboptimality_on_huber(nesterov_convex(), 2 * bound, num_steps)
+        others = suboptimality_on_huber(nesterov_convex(1.0), 2 * bound, num_steps)
         assert others[-1] > 1.1 * bound
 
 
 def test_silver_steps_have_the_published_exponent_and_constant_steps_do_not():
     exponents = {}
-    for name, optimizer in (("silver", silver_steps()), ("constant", gradient_descent(1.0))):
+    for name, optimizer in (("silver", silver_steps(1.0)), ("constant", gradient_descent(1.0))):
         worst = []
         for m in (5, 6, 7):
             n = 2**m - 1
@@ -430,8 +430,8 @@ def plane(x):
 
 def test_polyak_step_ends_on_a_line_at_once_and_never_moves_away():
     absolute = Problem(objective=one_norm_only, start=start_near(np.ones(1)))
-    assert walk(polyak_step(), absolute, [3.7], 1).params.tolist() == [[0.0]]
-    distances = np.linalg.norm(walk(polyak_step(), QUADRATIC, X0, 50).params - CENTER, axis=1)
+    assert walk(polyak_step(0.0), absolute, [3.7], 1).params.tolist() == [[0.0]]
+    distances = np.linalg.norm(walk(polyak_step(0.0), QUADRATIC, X0, 50).params - CENTER, axis=1)
     assert np.all(np.diff(distances) < 0)
     wrong = np.linalg.norm(walk(polyak_step(-9.0), QUADRATIC, X0, 50).params - CENTER, axis=1)
     assert np.any(np.diff(wrong) > 0)

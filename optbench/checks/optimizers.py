@@ -29,6 +29,7 @@ from optbench.errors import OptbenchError, first_line
 from optbench.method import Method, make_method
 from optbench.oracle import Calls, Oracle
 from optbench.problem import Params, Problem
+from optbench.theory import known_of
 
 STEPS = 4  # of the laws that compare two runs
 TOLERANCE = 1e-9  # relative, float64: rounding, amplified over a few steps
@@ -56,7 +57,8 @@ def check_optimizer(method: Method | Callable[..., Any]) -> tuple[Check, ...]:
     Raises:
         OptbenchError: a hyperparameter has neither a value nor a default.
     """
-    subject = _Subject(method if isinstance(method, Method) else make_method(method))
+    method = method if isinstance(method, Method) else make_method(method)
+    subject = _Subject(method.settled(known_of(make_problem())))
     for hyper in subject.method.hyperparameters():
         if hyper.value is None:
             raise OptbenchError(

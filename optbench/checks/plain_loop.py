@@ -13,15 +13,18 @@ import numpy as np
 
 from optbench import trees
 from optbench.method import Method
-from optbench.oracle import Calls, Oracle
-from optbench.problem import Params, Problem
+from optbench.oracle import Calls, Evaluation, Oracle
+from optbench.problem import Constants, Params, Problem
 
 CURVATURES = np.logspace(-1, 0, 6)  # L = 1, kappa = 10 where bend = 0
 CENTER = np.array([0.3, -0.2, 0.5, 0.1, -0.4, 0.2])
 START = CENTER + np.array([1.1, -0.8, 0.6, 1.2, -1.0, 0.9])
 
+# Those of the quadratic; what theory tells of hyperparameters is settled by them.
+CONSTANTS = Constants(smoothness=1.0, strong_convexity=0.1, hessian_lipschitz=1.0, convex=True)
+
 Values = Mapping[tuple[int, str], Any]  # (depth, name) of a hyperparameter -> its value
-Ask = Callable[[Problem, jax.Array], Oracle]
+Ask = Callable[[Problem, jax.Array, Any], Oracle]  # problem, key, progress -> oracle
 
 
 def _residuals(params: Params, curvatures: Any, center: Any, bend: Any) -> jax.Array:
@@ -56,6 +59,8 @@ def make_problem(bend: float = 1.0, shift: Any = 0.0) -> Problem:
         data=(CURVATURES, CENTER + shift, np.float64(bend)),
         outputs=_residuals,
         output_loss=_half_square,
+        minimum=0.0,
+        constants=CONSTANTS,
     )
 
 
@@ -79,15 +84,19 @@ def make_loop(method: Method, ask: Ask) -> Callable[[Problem, Params, Values, An
 
         def tick(index: Any, carry: Any) -> Any:
             seen, state, calls = carry
-            step = optimizer.step(seen, state, ask(problem, jax.random.fold_in(key, index)))
+            progress = index / jnp.asarray(num_steps, seen.value.dtype)
+            step = optimizer.step(seen, state, at(index, progress))
             calls = calls + jnp.stack([jnp.asarray(count, jnp.int32) for count in step.calls])
             if step.evaluation is not None:
                 return step.evaluation, step.state, calls
-            following = ask(problem, jax.random.fold_in(key, index + 1))
-            return following.value_and_grad(step.params), step.state, calls + evaluated
+            following = at(index + 1, progress).value_and_grad(step.params)
+            return following, step.state, calls + evaluated
+
+        def at(index: Any, progress: Any) -> Oracle:
+            return ask(problem, jax.random.fold_in(key, index), progress)
 
         evaluated = jnp.array(Calls(value_and_gradients=1), jnp.int32)
-        first = ask(problem, jax.random.fold_in(key, 0)).value_and_grad(params)
+        first = at(0, 0.0).value_and_grad(params)
         carry = first, optimizer.init(params), evaluated
         seen, state, calls = jax.lax.fori_loop(0, num_steps, tick, carry)
         report = optimizer.eval_params
@@ -102,9 +111,10 @@ def counting(counts: collections.Counter[str]) -> Ask:
     They count right in an eager run of one lane only.
     """
 
-    def ask(problem: Problem, key: jax.Array) -> Oracle:
+    def ask(problem: Problem, key: jax.Array, progress: Any) -> Oracle:
         counted = dataclasses.replace(problem, objective=_counted(problem.objective, counts))
-        return _CountingOracle(counted, key, plain=Oracle(problem, key), counts=counts)
+        plain = Oracle(problem, key, progress)
+        return _CountingOracle(counted, key, progress, plain=plain, counts=counts)
 
     return ask
 
@@ -145,6 +155,16 @@ class _CountingOracle(Oracle):
     def prox(self, params: Params, step: Any) -> Params:
         """As `Oracle` has it, counted."""
         return self._counting("prox", lambda p: self.plain.prox(p, step))(params)
+
+    def row_gradients(self, params: Params, rows: jax.Array) -> Params:
+        """As `Oracle` has it, counted."""
+        self.counts["row_gradients"] += len(rows)
+        return self.plain.row_gradients(params, rows)
+
+    def whole_value_and_grad(self, params: Params) -> Evaluation:
+        """As `Oracle` has it, counted."""
+        self.counts["whole_gradients"] += 1
+        return self.plain.whole_value_and_grad(params)
 
     def _counting(
         self, kind: str, product: Callable[[Params], Params]

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from optbench.cli.interrupts import interrupt_deferred
-from optbench.cli.listing import OPTIMIZERS
 from optbench.cli.manners import (
     catalog_option,
     examples,
@@ -58,11 +57,12 @@ def bounds(
         from optbench.environment import enable_compilation_cache
         from optbench.labels import find_problem
         from optbench.method import find_method
+        from optbench.optimizers.names import known_optimizers
 
     enable_compilation_cache()
     own = {
         "problem": problem and find_problem(problem, collect(catalog, "Problem")),
-        "optimizer": optimizer and find_method(optimizer, collect(OPTIMIZERS, "Optimizer")),
+        "optimizer": optimizer and find_method(optimizer, known_optimizers()),
     }
     theorems = find_theorems(ids)
     reports = [

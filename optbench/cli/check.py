@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import click
 
 from optbench.cli.interrupts import interrupt_deferred
-from optbench.cli.listing import OPTIMIZERS
 from optbench.cli.manners import catalog_option, examples, json_option, say_json, use_color
 from optbench.errors import ExitCode, unknown_name
 
@@ -42,10 +41,11 @@ def check(labels: tuple[str, ...], catalog: str, as_json: bool) -> ExitCode:
         from optbench.catalog import collect
         from optbench.cli.progress import counted
         from optbench.environment import enable_compilation_cache
+        from optbench.optimizers.names import OPTIMIZERS, known_optimizers
 
     enable_compilation_cache()
-    problems, optimizers = collect(catalog, "Problem"), collect(OPTIMIZERS, "Optimizer")
-    asked = labels or (*problems, *optimizers)
+    problems, optimizers = collect(catalog, "Problem"), known_optimizers()
+    asked = labels or (*problems, *collect(OPTIMIZERS, "Optimizer"))
     laws = {label: laws_for(label, problems, optimizers) for label in asked}
     found = {label: laws[label]() for label in counted("checking", asked)}
     if as_json:

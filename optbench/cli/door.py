@@ -9,11 +9,11 @@ import jax
 
 from optbench.catalog import collect
 from optbench.checks.plain_loop import START, make_problem
-from optbench.cli.listing import OPTIMIZERS
 from optbench.errors import OptbenchError
 from optbench.labels import find_problem
 from optbench.method import Method, find_method
 from optbench.optimizer import Step
+from optbench.optimizers.names import known_optimizers
 from optbench.oracle import Oracle
 from optbench.problem import Params
 from optbench.validation import validate_problem
@@ -32,8 +32,8 @@ def require_sound(problems: Sequence[str], optimizers: Sequence[str], catalog: s
     Raises:
         OptbenchError: an unknown, malformed or unusable one.
     """
-    known_problems, known_optimizers = collect(catalog, "Problem"), collect(OPTIMIZERS, "Optimizer")
-    methods = [find_method(label, known_optimizers) for label in optimizers]
+    known_problems = collect(catalog, "Problem")
+    methods = [find_method(label, known_optimizers()) for label in optimizers]
     for label in problems:
         validate_problem(find_problem(label, known_problems))
     for method in methods:
@@ -51,7 +51,7 @@ def require_step(method: Method) -> None:
         optimizer, oracle = method.build(values), Oracle(make_problem(), jax.random.key(0))
         return optimizer.step(oracle.value_and_grad(params), optimizer.init(params), oracle)
 
-    values = {(h.depth, h.name): h.value or 1.0 for h in method.hyperparameters()}
+    values = {(h.depth, h.name): 1.0 for h in method.hyperparameters()}
     with jax.enable_x64(True):
         try:
             jax.eval_shape(step, START, values)

@@ -18,7 +18,6 @@ from optbench.tables import UNKNOWN, align, number
 if TYPE_CHECKING:
     from optbench.problem import Problem
 
-OPTIMIZERS = "optbench.optimizers"
 THEOREMS = "optbench.bounds"
 
 _EXAMPLES = examples(
@@ -177,6 +176,7 @@ def list_transforms() -> Iterator[Record]:
 def list_optimizers() -> Iterator[Record]:
     """One record per optimizer."""
     from optbench.catalog import collect
+    from optbench.optimizers.names import OPTIMIZERS
 
     for name, factory in collect(OPTIMIZERS, "Optimizer").items():
         yield {

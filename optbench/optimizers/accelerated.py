@@ -1,7 +1,8 @@
 """Accelerated gradient methods whose momentum follows from smoothness and strong convexity.
 
 `smoothness` is L and `strong_convexity` is mu > 0 throughout. Gradients are taken at points that
-run ahead; what is reported is the sequence that the method's theorem bounds.
+run ahead; what is reported is the sequence that the method's theorem bounds. The defaults are the
+constants of the problem.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from optbench.optimizer import Optimizer, Scalar, State, Step
 from optbench.optimizers.momentum import nesterov
 from optbench.oracle import Calls, Evaluation, Oracle
 from optbench.problem import Params
+from optbench.theory import SMOOTHNESS, STRONG_CONVEXITY
 
 
 class _Reached(NamedTuple):
@@ -25,7 +27,7 @@ class _Reached(NamedTuple):
     weight: jax.Array  # t_k
 
 
-def nesterov_convex(smoothness: Scalar = 1.0) -> Optimizer:
+def nesterov_convex(smoothness: Scalar = SMOOTHNESS) -> Optimizer:
     """Nesterov's method for convex functions, with growing momentum.
 
     x_{k+1} = y_k - grad f(y_k) / L,  t_{k+1} = (1 + sqrt(1 + 4 t_k^2)) / 2,
@@ -45,7 +47,7 @@ def nesterov_convex(smoothness: Scalar = 1.0) -> Optimizer:
     return _with_growing_momentum(descend, Calls())
 
 
-def fista(smoothness: Scalar = 1.0) -> Optimizer:
+def fista(smoothness: Scalar = SMOOTHNESS) -> Optimizer:
     """The fast iterative shrinkage-thresholding algorithm: nesterov_convex with a prox.
 
     x_{k+1} = prox_{h/L}(y_k - grad (f - h)(y_k) / L), with t_k and y_k as in nesterov_convex and
@@ -84,7 +86,9 @@ def _with_growing_momentum(
     return Optimizer(init, step, eval_params=lambda params, state: state.point)
 
 
-def nesterov_strongly_convex(smoothness: Scalar = 1.0, strong_convexity: Scalar = 0.1) -> Optimizer:
+def nesterov_strongly_convex(
+    smoothness: Scalar = SMOOTHNESS, strong_convexity: Scalar = STRONG_CONVEXITY
+) -> Optimizer:
     """Nesterov's method for strongly convex functions, with constant momentum.
 
     x_{k+1} = y_k - grad f(y_k) / L,  y_{k+1} = x_{k+1} + beta (x_{k+1} - x_k),
@@ -111,7 +115,7 @@ class _Gradients(NamedTuple):
     weight: jax.Array  # theta_k
 
 
-def optimized_gradient(smoothness: Scalar = 1.0) -> Optimizer:
+def optimized_gradient(smoothness: Scalar = SMOOTHNESS) -> Optimizer:
     """The optimized gradient method, whose worst case on smooth convex functions is the lowest.
 
     y_{k+1} = x_k - grad f(x_k) / L,  theta_{k+1} = (1 + sqrt(1 + 4 theta_k^2)) / 2,
@@ -146,7 +150,9 @@ def optimized_gradient(smoothness: Scalar = 1.0) -> Optimizer:
     return Optimizer(init, step, eval_params=ended)
 
 
-def triple_momentum(smoothness: Scalar = 1.0, strong_convexity: Scalar = 0.1) -> Optimizer:
+def triple_momentum(
+    smoothness: Scalar = SMOOTHNESS, strong_convexity: Scalar = STRONG_CONVEXITY
+) -> Optimizer:
     """The triple momentum method for smooth strongly convex functions.
 
     xi_{k+1} = xi_k + d_{k+1},  d_{k+1} = beta d_k - alpha grad f(y_k),
@@ -183,7 +189,9 @@ class _Chebyshev(NamedTuple):
     count: jax.Array  # k
 
 
-def chebyshev(smoothness: Scalar = 1.0, strong_convexity: Scalar = 0.1) -> Optimizer:
+def chebyshev(
+    smoothness: Scalar = SMOOTHNESS, strong_convexity: Scalar = STRONG_CONVEXITY
+) -> Optimizer:
     """Chebyshev's semi-iteration, optimal on quadratics with curvatures in [mu, L].
 
     x_{k+1} = x_k - omega_k grad f(x_k) + (theta omega_k - 1) (x_k - x_{k-1}),  where

@@ -56,11 +56,9 @@ class _State(NamedTuple):
 
 
 def _clipped(optimizer: Optimizer, clip: optax.GradientTransformation) -> Optimizer:
-    refusing = RefusingOracle(
-        OptbenchError(
-            "gradient clipping cannot wrap an optimizer that asks the objective itself",
-            "its values would disagree with the clipped gradient: wrap a first-order optimizer",
-        )
+    refusal = OptbenchError(
+        "gradient clipping cannot wrap an optimizer that asks the objective itself",
+        "its values would disagree with the clipped gradient: wrap a first-order optimizer",
     )
 
     def init(params: Params) -> State:
@@ -72,6 +70,7 @@ def _clipped(optimizer: Optimizer, clip: optax.GradientTransformation) -> Optimi
         clipped, _ = clip.update(grad, clip.init(evaluation.params))
         changed = jax.tree.map(lambda a, b: jnp.any(a != b), grad, clipped)
         is_clipped = jnp.any(jnp.stack(jax.tree.leaves(changed)))
+        refusing = RefusingOracle(refusal, oracle.progress)
         taken = optimizer.step(evaluation._replace(grad=clipped), state.inner, refusing)
         state = _State(
             taken.state,

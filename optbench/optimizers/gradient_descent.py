@@ -8,12 +8,16 @@ import optax
 from optbench.optimizer import Optimizer, Scalar, State, Step, from_optax
 from optbench.oracle import Evaluation, Oracle
 from optbench.problem import Params
+from optbench.theory import optimal
 
 _ROUNDING_UNITS = 10  # rounding error allowed for in f, in eps |f|
 
 
+@optimal(learning_rate=("2/(L+mu)", "1/L"))
 def gradient_descent(learning_rate: Scalar = 0.1) -> Optimizer:
     """x_{k+1} = x_k - eta grad f(x_k), with eta = `learning_rate`.
+
+    `optimal` is 2 / (L + mu), or 1 / L where mu is unknown or 0.
 
     Calls per step: none beyond the evaluation at the next point.
     Source: Cauchy (1847); Nesterov (2018), section 1.2.3; optax.sgd.

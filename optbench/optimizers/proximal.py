@@ -46,15 +46,14 @@ def projected(
             "projected cannot wrap an optimizer that reports another point than it steps from",
             "that point would not be projected: wrap what it averages",
         )
-    refusing = RefusingOracle(
-        OptbenchError(
-            "projected cannot wrap an optimizer that asks the objective itself",
-            "its trial points are not feasible: wrap a first-order optimizer",
-        )
+    refusal = OptbenchError(
+        "projected cannot wrap an optimizer that asks the objective itself",
+        "its trial points are not feasible: wrap a first-order optimizer",
     )
 
     def step(evaluation: Evaluation, state: State, oracle: Oracle) -> Step:
         along = evaluation._replace(grad=oracle.tangent(evaluation))
+        refusing = RefusingOracle(refusal, oracle.progress)
         taken = optimizer.step(along, state, refusing)
         calls = taken.calls._replace(prox=taken.calls.prox + 1)
         return taken._replace(params=oracle.project(taken.params), calls=calls)

@@ -13,14 +13,16 @@ import optax
 from optbench import trees
 from optbench.optimizer import Optimizer, Scalar, State, Step, from_optax
 from optbench.oracle import Calls, Evaluation, Oracle
+from optbench.theory import MINIMUM, SMOOTHNESS
 
 _NO_NORM = 1e-18  # added to |g|: far below it, the squares of float32 underflow
 
 
-def polyak_step(minimum: Scalar = 0.0) -> Optimizer:
+def polyak_step(minimum: Scalar = MINIMUM) -> Optimizer:
     """x_{k+1} = x_k - (f(x_k) - f*)_+ / |g|^2 g, with g = grad f(x_k) and f* = `minimum`.
 
-    No step is taken where |g|^2 <= 2.2e-16; where `minimum` is above f*, it stops at that level.
+    The default is the minimum that the problem knows. No step is taken where |g|^2 <= 2.2e-16;
+    where `minimum` is above f*, it stops at that level.
 
     Calls per step: none beyond the evaluation at the next point.
     Source: Polyak (1987), "Introduction to Optimization", section 5.3; optax.polyak_sgd.
@@ -50,13 +52,13 @@ def exact_line_search() -> Optimizer:
     return Optimizer(lambda params: (), step)
 
 
-def silver_steps(smoothness: Scalar = 1.0) -> Optimizer:
+def silver_steps(smoothness: Scalar = SMOOTHNESS) -> Optimizer:
     """Gradient descent with the silver schedule, some of whose steps are much longer than 2 / L.
 
     x_k = x_{k-1} - (1 + rho^(v(k) - 1)) / L grad f(x_{k-1}) for k = 1, 2, ..., with
-    L = `smoothness`, rho = 1 + sqrt(2), and v(k) the number of times that 2 divides k. After
-    n = 2^m - 1 steps f - f* is of order n^(-log_2 rho) L |x_0 - x*|^2 for convex f; in between it
-    may be far larger.
+    L = `smoothness` (by default that of the problem), rho = 1 + sqrt(2), and v(k) the number of
+    times that 2 divides k. After n = 2^m - 1 steps f - f* is of order n^(-log_2 rho) L |x_0 - x*|^2
+    for convex f; in between it may be far larger.
 
     Calls per step: none beyond the evaluation at the next point.
     Source: Altschuler & Parrilo (2023), "Acceleration by stepsize hedging II: silver stepsize

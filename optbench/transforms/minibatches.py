@@ -29,10 +29,14 @@ class SampledRows:
     batch_size: int
     row_arrays: int
 
+    def rows(self, key: jax.Array, *data: Any) -> jax.Array:
+        """[B] the rows of this key."""
+        num_rows = data[0].shape[0]
+        return jax.random.randint(key, (self.batch_size,), 0, num_rows, dtype=jnp.int32)
+
     def __call__(self, params: Any, key: jax.Array, *data: Any) -> Any:
         """f on the rows of this key."""
-        num_rows = data[0].shape[0]
-        rows = jax.random.randint(key, (self.batch_size,), 0, num_rows, dtype=jnp.int32)
+        rows = self.rows(key, *data)
         sampled = tuple(array[rows] for array in data[: self.row_arrays])
         return self.objective(params, *sampled, *data[self.row_arrays :])
 
