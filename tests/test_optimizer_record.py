@@ -37,6 +37,9 @@ def is_wrapper(name: str) -> bool:
     return any(p.annotation in WRAPPED for p in catalog.parameters(OPTIMIZERS[name]))
 
 
+WRAPPERS = [name for name in OPTIMIZERS if is_wrapper(name)]
+PLAIN = [n for n in OPTIMIZERS if n not in WRAPPERS and method_of(n).has("learning_rate")]
+
 # ---- labels, equality, structure
 
 
@@ -59,10 +62,9 @@ def argument_values(parameter: catalog.Parameter) -> st.SearchStrategy:
 
 @st.composite
 def given_methods(draw: st.DrawFn) -> list[tuple[str, dict]]:
-    plain = [n for n in OPTIMIZERS if not is_wrapper(n) and method_of(n).has("learning_rate")]
-    wrappers = draw(st.lists(st.sampled_from([n for n in OPTIMIZERS if is_wrapper(n)]), max_size=2))
+    wrappers = draw(st.lists(st.sampled_from(WRAPPERS), max_size=2))
     chosen = []
-    for name in [draw(st.sampled_from(plain)), *wrappers]:
+    for name in [draw(st.sampled_from(PLAIN)), *wrappers]:
         free = [p for p in catalog.parameters(OPTIMIZERS[name]) if p.annotation not in WRAPPED]
         keep = draw(st.permutations(free))[: draw(st.integers(0, len(free)))]
         chosen.append((name, {p.name: draw(argument_values(p)) for p in keep}))

@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 
+from optbench import trees
 from optbench.optimizer import Optimizer, Rated, Scalar, State, Step
 from optbench.optimizers.gradient_descent import gradient_descent
 from optbench.oracle import Evaluation, Oracle
@@ -61,7 +61,7 @@ def step_decay(
     optax.exponential_decay with `staircase`.
     """
 
-    def schedule(u: jax.Array) -> jax.Array:
+    def schedule(u: Any) -> Any:
         return factor ** jnp.minimum(jnp.floor(u * (num_drops + 1)), num_drops)
 
     return _scheduled(optimizer, schedule)
@@ -117,7 +117,7 @@ def warmup_cosine_decay(
     Hutter (2017), equation 5, for the cosine; in shape optax.warmup_cosine_decay_schedule.
     """
 
-    def schedule(u: jax.Array) -> jax.Array:
+    def schedule(u: Any) -> Any:
         rising = initial + (1 - initial) * _ratio(u, warmup)
         falling = _cosine(_ratio(u - warmup, 1 - warmup), 1.0, final)
         return jnp.where(u < warmup, rising, falling)
@@ -140,7 +140,7 @@ def one_cycle(
     large learning rates"; in shape and defaults optax.cosine_onecycle_schedule, without momentum.
     """
 
-    def schedule(u: jax.Array) -> jax.Array:
+    def schedule(u: Any) -> Any:
         rising = _cosine(_ratio(u, warmup), initial, 1.0)
         falling = _cosine(_ratio(u - warmup, 1 - warmup), 1.0, final)
         return jnp.where(u < warmup, rising, falling)
@@ -161,7 +161,7 @@ def warm_restarts(
     ICLR, equation 5 with T_mult = 1; in shape optax.sgdr_schedule.
     """
 
-    def schedule(u: jax.Array) -> jax.Array:
+    def schedule(u: Any) -> Any:
         cycles = u * num_cycles
         whole = jnp.minimum(jnp.floor(cycles), num_cycles - 1)  # the last cycle reaches its end
         return _cosine(cycles - whole, 1.0, final)
@@ -181,7 +181,7 @@ def _ratio(part: Any, whole: Any) -> Any:
 
 def _scheduled(rated: Rated, schedule: Callable[[Any], Any]) -> Optimizer:
     """The optimizer whose learning rate is multiplied by the schedule at every step."""
-    start = rated(schedule(0.0))
+    start = rated(1.0)
 
     def step(evaluation: Evaluation, state: State, oracle: Oracle) -> Step:
         dtype = jnp.result_type(evaluation.value)
@@ -189,6 +189,6 @@ def _scheduled(rated: Rated, schedule: Callable[[Any], Any]) -> Optimizer:
         return rated(factor).step(evaluation, state, oracle)
 
     def init(params: Params) -> State:
-        return start.init(params)
+        return rated(schedule(jnp.zeros((), trees.norm(params).dtype))).init(params)
 
     return start._replace(init=init, step=step)
