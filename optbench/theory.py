@@ -12,7 +12,7 @@ import ast
 import math
 import operator
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from optbench.errors import NotApplicable, OptbenchError
 from optbench.problem import Problem
@@ -71,7 +71,7 @@ def require_formula(argument: str, text: str) -> None:
         OptbenchError: it is none.
     """
     if text != OPTIMAL:
-        _names(_parse(argument, text))
+        _parse(argument, text)
 
 
 def settle(factory: Callable[..., Any], name: str, argument: str, text: str, known: Known) -> float:
@@ -97,14 +97,14 @@ def settle(factory: Callable[..., Any], name: str, argument: str, text: str, kno
         )
     formulas = (declared,) if isinstance(declared, str) else declared
     for formula in formulas[:-1]:
-        if all(known[symbol] for symbol in _names(_parse(argument, formula))):
+        if all(known[symbol] for symbol in _parse(argument, formula).symbols):
             return _value(name, argument, formula, known)
     return _value(name, argument, formulas[-1], known)
 
 
 def _value(name: str, argument: str, text: str, known: Known) -> float:
-    tree = _parse(argument, text)
-    found = {symbol: known[symbol] for symbol in _names(tree)}
+    tree, symbols = _parse(argument, text)
+    found = {symbol: known[symbol] for symbol in symbols}
     for symbol, value in found.items():
         if value is None:
             field = _FIELDS[symbol]
@@ -126,34 +126,40 @@ def _value(name: str, argument: str, text: str, known: Known) -> float:
     return value
 
 
-def _parse(argument: str, text: str) -> ast.expr:
+class _Formula(NamedTuple):
+    tree: ast.expr
+    symbols: tuple[str, ...]  # the constants it names, each once
+
+
+def _parse(argument: str, text: str) -> _Formula:
+    """A formula; whatever else than arithmetic is in it is refused."""
     try:
-        return ast.parse(text.replace("^", "**"), mode="eval").body
+        tree = ast.parse(text.replace("^", "**"), mode="eval").body
     except (SyntaxError, ValueError) as error:
         raise OptbenchError(f"{argument} is {text!r}", _HINT) from error
+    nodes = list(ast.walk(tree))
+    roots = [n.func for n in nodes if isinstance(n, ast.Call) and len(n.args) == 1]
+    symbols: dict[str, None] = {}
+    for node in nodes:
+        if isinstance(node, ast.Name) and node.id in _FIELDS:
+            symbols[node.id] = None
+        elif not (_is_root(node, roots) or _is_number(node) or type(node) in _ARITHMETIC):
+            raise OptbenchError(f"{argument} is {text!r}", _HINT)
+    return _Formula(tree, tuple(symbols))
 
 
-def _names(tree: ast.expr) -> list[str]:
-    """The constants that a formula names, each once; whatever else is in it is refused."""
-    found: list[str] = []
-    for node in ast.walk(tree):
-        is_number = isinstance(node, ast.Constant) and type(node.value) in (int, float)
-        is_root = isinstance(node, ast.Call) and _is_root(node)
-        if isinstance(node, ast.Name) and node.id in _FIELDS and node.id not in found:
-            found.append(node.id)
-        elif isinstance(node, ast.Name) and node.id in (*_FIELDS, "sqrt"):
-            continue
-        elif not (is_number or is_root or type(node) in _KNOWN_NODES):
-            raise OptbenchError(f"{ast.unparse(tree)!r} is no formula of theory", _HINT)
-    return found
+def _is_number(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and type(node.value) in (int, float)
 
 
-def _is_root(node: ast.Call) -> bool:
-    named = isinstance(node.func, ast.Name) and node.func.id == "sqrt"
-    return named and len(node.args) == 1 and not node.keywords
+def _is_root(node: ast.AST, roots: list[ast.expr]) -> bool:
+    """Whether a node is a square root of one argument, or the name of such a root."""
+    if isinstance(node, ast.Call):
+        return node.func in roots and not node.keywords
+    return isinstance(node, ast.Name) and node.id == "sqrt" and node in roots
 
 
-_KNOWN_NODES = (ast.BinOp, ast.UnaryOp, ast.Load, *_OPERATIONS)
+_ARITHMETIC = (ast.BinOp, ast.UnaryOp, ast.Load, *_OPERATIONS)
 
 
 def _evaluate(node: ast.AST, values: Mapping[str, Any]) -> float:
