@@ -17,7 +17,7 @@ from optbench.instance import Instance
 from optbench.method import Method
 from optbench.oracle import Evaluation, untouched
 from optbench.plan import Lanes
-from optbench.program import abstract, block_lanes, precision
+from optbench.program import abstract, precision
 from optbench.theory import known_of
 
 SWEPT = "learning_rate"
@@ -51,13 +51,12 @@ class Batch:
     @functools.cached_property
     def keys(self) -> dict[str, str]:
         """Label of each member -> hash of everything that decides the numbers of its cell."""
-        plan, problem = self.instance.plan, self.instance.problem
+        plan = self.instance.plan
         shared = digest(
             self.environment,
             [self.problem, self.instance.digest],
             dataclasses.asdict(plan) | {"prices": list(plan.prices)},
             [self.lanes.seeds, list(self.lanes.settings), self.lanes.recorded],
-            block_lanes(*self.lanes.shape, problem.dim),
             [[label, digest_method(method)] for label, method in self.methods.items()],
             self._told_by_theory(),
             *(np.asarray(values) for values in self.lanes.settings.values()),

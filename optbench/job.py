@@ -10,7 +10,8 @@ import jax
 import numpy as np
 
 from optbench import trees
-from optbench.lanes import SETTINGS
+from optbench.blocks import block_lanes, most_lanes
+from optbench.lanes import LANES, SETTINGS
 from optbench.logbook import Block, recorded_in
 from optbench.loop import Carry, Inputs
 from optbench.member import require_values
@@ -22,9 +23,11 @@ from optbench.program import (
     TARGET_BLOCK,
     Program,
     Shape,
-    block_lanes,
+    abstract,
     compile_program,
+    precision,
     round_up,
+    trace_group,
 )
 from optbench.theory import known_of
 
@@ -62,7 +65,12 @@ def prepare(problem: Problem, methods: Sequence[Method], lanes: Lanes, plan: Pla
     methods = [method.settled(known_of(problem)) for method in methods]
     for method in methods:
         require_values(method, frozenset(lanes.settings))
-    block = block_lanes(*lanes.shape, problem.dim)
+    cast = dataclasses.replace(problem, data=trees.cast(problem.data, plan.dtype))
+    swept, start = frozenset(lanes.settings), abstract(trees.cast(problem.start(0), plan.dtype))
+    group, _ = trace_group(cast, methods, swept, start, plan.dtype)
+    with precision(plan.dtype):
+        most = most_lanes(cast, start, waiting=group.calls_over == LANES)
+    block = block_lanes(*lanes.shape, most)
     shape = Shape(
         block=block,
         nested=problem.stochastic,
@@ -72,8 +80,7 @@ def prepare(problem: Problem, methods: Sequence[Method], lanes: Lanes, plan: Pla
         by_gradient=merit_of(problem) == "gradient norm",
         dtype=plan.dtype,
     )
-    cast = dataclasses.replace(problem, data=trees.cast(problem.data, plan.dtype))
-    program = compile_program(cast, methods, frozenset(lanes.settings), shape)
+    program = compile_program(cast, methods, swept, shape)
     return Job(
         problem=problem, methods=tuple(methods), lanes=lanes, plan=plan, program=program, cast=cast
     )

@@ -21,8 +21,6 @@ from optbench.oracle import Calls, Evaluation
 from optbench.problem import Problem
 
 TARGET_BLOCK = 5  # targets come in multiples of this
-BLOCK_BYTES = 6 << 20  # lanes run in blocks whose points, times STATE_COPIES, stay below this
-STATE_COPIES = 6  # arrays of the size of the parameters that a typical step touches
 # A step with an inner search compiles 2.4 times faster so, and runs up to 1.8 times slower.
 SEARCH_OPTIONS = {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 1}
 
@@ -89,18 +87,6 @@ def precision(dtype: str) -> Any:
 def round_up(count: int, block: int) -> int:
     """The least positive multiple of `block` that is no less than `count`."""
     return block * max(1, -(-count // block))
-
-
-def block_lanes(num_seeds: int, num_settings: int, dim: int) -> tuple[int, int]:
-    """How many (seeds, settings) run together, so that their points stay in the cache."""
-    limit = max(1, BLOCK_BYTES // (8 * STATE_COPIES * dim))
-    settings = _largest_divisor(num_settings, limit)
-    seeds = _largest_divisor(num_seeds, max(1, limit // num_settings))
-    return seeds, settings
-
-
-def _largest_divisor(number: int, limit: int) -> int:
-    return max(d for d in range(1, number + 1) if number % d == 0 and d <= max(1, limit))
 
 
 def abstract(tree: Any) -> Any:

@@ -134,7 +134,7 @@ def test_numbers_do_not_depend_on_the_chunks(monkeypatch):
 def test_blocks_of_lanes_change_nothing_but_rounding(monkeypatch, problem):
     recorded = tuple(range(24))
     whole = lanes_of(optax.adam, problem=problem, num_seeds=4, recorded=recorded)
-    monkeypatch.setattr(job_module, "block_lanes", lambda seeds, settings, dim: (2, 3))
+    monkeypatch.setattr(job_module, "block_lanes", lambda seeds, settings, most: (2, 3))
     parts = lanes_of(optax.adam, problem=problem, num_seeds=4, recorded=recorded)
     np.testing.assert_allclose(whole.value, parts.value, rtol=1e-9)
     np.testing.assert_allclose(whole.params, parts.params, rtol=1e-7, atol=1e-9)
