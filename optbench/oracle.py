@@ -128,7 +128,7 @@ class Oracle:
         objective, data, count = self.problem.objective, self.problem.data, self.problem.row_arrays
 
         def gradient(row: jax.Array) -> Params:
-            term = (array[row][None] for array in data[:count])
+            term = (jnp.asarray(array)[row][None] for array in data[:count])
             return jax.tree.map(jnp.conj, jax.grad(objective)(params, *term, *data[count:]))
 
         return jax.vmap(gradient)(rows)

@@ -8,8 +8,10 @@ from jax.flatten_util import ravel_pytree
 
 from optbench.errors import NotApplicable, OptbenchError
 from optbench.oracle import Calls, Oracle, Prices, RefusingOracle, untouched
+from optbench.plan import Plan
 from optbench.problem import Problem
 from optbench.start import standard_normal
+from optbench.transforms import minibatches
 
 rng = np.random.default_rng(0)
 INPUTS, TARGETS = rng.standard_normal((8, 3)), rng.standard_normal((8, 2))
@@ -189,7 +191,66 @@ def test_whoever_asks_a_refusing_oracle_is_told():
         with pytest.raises(OptbenchError) as caught:
             getattr(refusing, question)
         assert caught.value is error
-    assert untouched(lambda x, oracle: x + 1, jnp.ones(2)).shape == (2,)
+    assert RefusingOracle(error, 0.5).progress == 0.5  # is no question to the objective
+    assert untouched(lambda x, oracle: x + oracle.progress, jnp.ones(2)).shape == (2,)
     assert untouched(lambda x, oracle: oracle.value(x), jnp.ones(2)) is None
     with pytest.raises(ZeroDivisionError):  # what else goes wrong in a step is not hidden
         untouched(lambda x, oracle: 1 / 0, jnp.ones(2))
+
+
+# ---- finite sums: single rows, and the whole
+
+
+def mean_square(params, inputs, targets, weight):
+    return jnp.mean((inputs @ params - targets[:, 0]) ** 2) / 2 + weight * jnp.sum(params**2)
+
+
+ROWS = Problem(
+    objective=mean_square,
+    start=standard_normal((3,)),
+    data=(INPUTS, TARGETS, np.float64(0.1)),
+    row_arrays=2,
+    name="rows",
+)
+
+
+def numpy_row_gradients(x):
+    errors = INPUTS @ x - TARGETS[:, 0]
+    return errors[:, None] * INPUTS + 0.2 * x
+
+
+def test_row_gradients_are_those_of_single_terms():
+    with jax.enable_x64(True):
+        x, rows = jnp.array([0.3, -1.0, 0.5]), jnp.array([6, 0, 6])
+        found = np.asarray(Oracle(ROWS).row_gradients(x, rows))
+        whole = Oracle(ROWS).value_and_grad(x).grad
+    np.testing.assert_allclose(found, numpy_row_gradients(np.asarray(x))[[6, 0, 6]], rtol=1e-14)
+    np.testing.assert_allclose(whole, numpy_row_gradients(np.asarray(x)).mean(0), rtol=1e-14)
+    assert Oracle(ROWS).num_rows == 8
+
+
+def test_a_sample_tells_its_rows_and_the_whole_stays_known():
+    with jax.enable_x64(True):
+        seen = Oracle(minibatches(ROWS, 2), jax.random.key(3))
+        x = jnp.array([0.3, -1.0, 0.5])
+        rows, sampled = np.asarray(seen.sample_rows()), seen.value_and_grad(x).grad
+        whole = seen.whole_value_and_grad(x).grad
+    gradients = numpy_row_gradients(np.asarray(x))
+    np.testing.assert_allclose(sampled, gradients[rows].mean(0), rtol=1e-14)
+    np.testing.assert_allclose(whole, gradients.mean(0), rtol=1e-14)
+
+
+def test_what_is_no_finite_sum_has_no_rows():
+    with pytest.raises(NotApplicable, match="no finite sum"):
+        Oracle(MLP).row_gradients(jnp.ones(2), jnp.arange(2))
+    with pytest.raises(NotApplicable, match="no finite sum"):
+        _ = Oracle(MLP).num_rows
+    with pytest.raises(NotApplicable, match="not seen through minibatches"):
+        Oracle(ROWS).sample_rows()
+
+
+def test_prices_of_rows_and_wholes_do_not_depend_on_the_sample():
+    prices = dict(zip(Calls._fields, Plan().prices_on(minibatches(ROWS, 2)), strict=True))
+    assert prices["value_and_gradients"] == 2 / 8
+    assert prices["row_gradients"] == 1 / 8 and prices["whole_gradients"] == 1.0
+    assert dict(zip(Calls._fields, Plan().prices_on(MLP), strict=True))["row_gradients"] == 1.0
