@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from optbench.environment import PACKAGES, Environment
+from optbench.layers import recorded
 from optbench.method import Method
 from optbench.problem import Problem
 
@@ -60,6 +61,9 @@ def digest_problem(problem: Problem, seeds: Sequence[int]) -> str:
     if problem.outputs is not None and problem.output_loss is not None:
         outputs = jax.eval_shape(problem.outputs, params, *data)
         traced.append(_traced(jax.value_and_grad(problem.output_loss), outputs, *data))
+    if problem.network is not None:
+        layers = functools.partial(recorded, problem.network)
+        traced.append(_traced(lambda p, *d: layers(p, d), params, *data))
     if problem.prox is not None:
         traced.append(_traced(problem.prox, params, 1.0, *data))
     if problem.tangent is not None:

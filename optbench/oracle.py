@@ -11,6 +11,7 @@ import jax.numpy as jnp
 
 from optbench import trees
 from optbench.errors import NotApplicable
+from optbench.fisher import KroneckerFisher, fisher_product, kronecker_fisher
 from optbench.optimality import smooth_grad
 from optbench.problem import Params, Problem
 
@@ -183,26 +184,38 @@ class Oracle:
         Raises:
             NotApplicable: the problem has no outputs with a loss, or is sampled.
         """
-        problem = self.problem
-        if problem.outputs is None or problem.output_loss is None:
+        outputs, output_loss = self.problem.outputs, self.problem.output_loss
+        if outputs is None or output_loss is None:
             raise NotApplicable(
                 "this problem has no Fisher matrix",
                 "give Problem.outputs and Problem.output_loss, or use newton_cg",
             )
-        if problem.sample_loss is not None:
+        self._require_all_rows()
+        data = self.problem.data
+        return fisher_product(lambda p: outputs(p, *data), lambda z: output_loss(z, *data), params)
+
+    def kronecker_fisher(self, params: Params) -> KroneckerFisher:
+        """The Fisher matrix layer by layer, each block approximated by a Kronecker product.
+
+        It takes `num_products` Fisher products.
+
+        Raises:
+            NotApplicable: the problem is no network of dense layers, or is sampled.
+        """
+        network, output_loss = self.problem.network, self.problem.output_loss
+        if network is None or output_loss is None:
+            raise NotApplicable(
+                "this problem has no dense layers", "give Problem.network, or use natural_gradient"
+            )
+        self._require_all_rows()
+        return kronecker_fisher(network, output_loss, params, self.problem.data)
+
+    def _require_all_rows(self) -> None:
+        if self.problem.sample_loss is not None:
             raise NotApplicable(
                 "no Fisher product is defined for a sampled loss",
                 "use the full-batch form of the problem",
             )
-        outputs_of, output_loss, data = problem.outputs, problem.output_loss, problem.data
-        outputs, jacobian = jax.linearize(lambda p: outputs_of(p, *data), params)
-        transpose = jax.linear_transpose(jacobian, params)
-        curvature = jax.linearize(jax.grad(lambda z: output_loss(z, *data)), outputs)[1]
-
-        def product(v: Params) -> Params:
-            return transpose(curvature(jacobian(v)))[0]
-
-        return product
 
 
 class _NeedsOracle(Exception):

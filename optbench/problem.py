@@ -94,6 +94,10 @@ class Problem:
             is a negative log-likelihood in natural parameters z, J^T (hess output_loss) J is the
             Fisher matrix.
         output_loss: l(z, *data) -> real scalar, convex in z.
+        network: (params, dense, *data) -> z, where all params are weights and biases of dense
+            layers: the outputs once more, with each layer computed by a call of
+            dense(inputs, weights, biases), or without biases. With `optbench.layers.affine` as
+            `dense` it is `outputs`.
         nonsmooth: h(params, *data) -> real scalar, the part of f that is not differentiable
             everywhere: f - h is smooth. Where it is a part no prox is known for, it may be f.
         prox: (params, step, *data) -> argmin_u h(u) + |u - params|^2 / (2 step). Without
@@ -125,6 +129,7 @@ class Problem:
     residuals: Callable[..., Any] | None = None
     outputs: Callable[..., Any] | None = None
     output_loss: Callable[..., Any] | None = None
+    network: Callable[..., Any] | None = None
     nonsmooth: Callable[..., Any] | None = None
     prox: Callable[..., Any] | None = None
     tangent: Callable[..., Any] | None = None
@@ -219,6 +224,7 @@ _STRUCTURE = (
     "residuals",
     "outputs",
     "output_loss",
+    "network",
     "nonsmooth",
     "prox",
     "tangent",

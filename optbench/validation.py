@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any, get_args
@@ -11,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from optbench.errors import OptbenchError, first_line
+from optbench.layers import recorded
 from optbench.problem import CriticalKind, MinimumKind, Params, Problem
 
 _UNTRACEABLE = (
@@ -153,7 +155,7 @@ def _require_scalar(
 
 
 def _check_structure(problem: Problem, params: Params, data: tuple[Any, ...]) -> None:
-    """Residuals, outputs with their loss, and monitors."""
+    """Residuals, outputs with their loss and network, and monitors."""
     if (problem.outputs is None) != (problem.output_loss is None):
         raise _refusal(
             problem, "only one of outputs and output_loss is given", "give both, or neither"
@@ -161,6 +163,9 @@ def _check_structure(problem: Problem, params: Params, data: tuple[Any, ...]) ->
     if problem.outputs is not None and problem.output_loss is not None:
         outputs = _outline(problem, "outputs", problem.outputs, params, *data)
         _require_scalar(problem, "output_loss", problem.output_loss, outputs, *data)
+        _check_network(problem, params, data, outputs)
+    elif problem.network is not None:
+        raise _refusal(problem, "network is given without outputs", "give outputs and output_loss")
     if problem.residuals is not None:
         residuals = jax.tree.leaves(
             _outline(problem, "residuals", problem.residuals, params, *data)
@@ -171,6 +176,32 @@ def _check_structure(problem: Problem, params: Params, data: tuple[Any, ...]) ->
             )
     for name, monitor in problem.monitors:
         _require_scalar(problem, f"monitor {name!r}", monitor, params, *data)
+
+
+def _check_network(problem: Problem, params: Params, data: tuple[Any, ...], outputs: Any) -> None:
+    """Dense layers of matrices, which hold every parameter, under the same outputs."""
+    if problem.network is None:
+        return
+    network = functools.partial(recorded, problem.network)
+    found, layers = _outline(problem, "network", lambda p, *d: network(p, d), params, *data)
+    if jax.tree.map(_shape_and_dtype, found) != jax.tree.map(_shape_and_dtype, outputs):
+        raise _refusal(
+            problem, "network and outputs return different shapes", "outputs is network with affine"
+        )
+    for inputs, weights, biases in layers:
+        shapes = [leaf.shape for leaf in (inputs, weights, biases) if leaf is not None]
+        if [len(shape) for shape in shapes] not in ([2, 2], [2, 2, 1]):
+            raise _refusal(
+                problem, f"dense is called with shapes {shapes}", "it takes [n, fan_in] inputs"
+            )
+    dim = sum(leaf.size for leaf in jax.tree.leaves(params))
+    held = sum(leaf.size for layer in layers for leaf in layer[1:] if leaf is not None)
+    if held != dim:
+        raise _refusal(
+            problem,
+            f"the dense layers of network hold {held} parameters of {dim}",
+            "each parameter is a weight or bias of one layer: else give no network",
+        )
 
 
 def _check_steps(problem: Problem, params: Params, data: tuple[Any, ...]) -> None:

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
 from optbench.errors import OptbenchError
+from optbench.layers import affine
 from problems.samples import Samples
 
 THIRD_MOMENT = 1 / (6 * 3**0.5)  # the most of E (t - E t)^3 for t in an interval of length 1
 
 
-def linear_outputs(weights: Any, features: Any, *rest: Any) -> Any:
+def linear_network(weights: Any, dense: Callable[..., Any], features: Any, *rest: Any) -> Any:
     """The predictions, and the weights for the penalty, which so enters Gauss-Newton exactly."""
-    return features @ weights, weights
+    return dense(features, weights), weights
+
+
+def linear_outputs(weights: Any, *data: Any) -> Any:
+    """The linear network with a plain layer."""
+    return linear_network(weights, affine, *data)
 
 
 def half_mean_square(predictions: Any, features: Any, targets: Any, *rest: Any) -> Any:

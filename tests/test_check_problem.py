@@ -19,7 +19,11 @@ from optbench.start import start_near
 from optbench.transforms import noisy
 from problems.classical.bowls import booth
 from problems.classical.valleys import rosenbrock
-from problems.classification.likelihoods import logistic_breast_cancer, logistic_separable
+from problems.classification.likelihoods import (
+    logistic_breast_cancer,
+    logistic_separable,
+    softmax_iris,
+)
 from problems.convex_composite.constrained import box_least_squares
 from problems.convex_composite.kinked import absolute_value
 from problems.convex_composite.penalized import lasso
@@ -101,6 +105,10 @@ def identity(params, *data):
     return params
 
 
+def doubling_network(params, dense, features, *rest):
+    return dense(2 * features, params), params
+
+
 def changing_start(seed):
     changing_start.calls += 1
     return np.ones(2) * changing_start.calls
@@ -136,6 +144,7 @@ DEFECTS = {
     "fisher": lambda: changed(
         saddle(), outputs=identity, output_loss=lambda z, *data: saddle().objective(z, *data)
     ),
+    "network": lambda: changed(softmax_iris(), network=doubling_network),
     "sampled loss": lambda: changed(sampled(), sample_loss=scaled_sample),
     "rows": lambda: changed(least_squares_diabetes(), row_arrays=1),
     "noise variance": lambda: claiming(noisy(booth(), scale=0.5), noise_variance=0.4),
@@ -153,6 +162,7 @@ def test_every_law_has_a_defect():
     """The laws that problems of all kinds meet, taken together, are those above and of steps."""
     met = set()
     plain = rosenbrock(), least_squares_diabetes(), sampled(), saddle(), noisy(booth())
+    plain += (softmax_iris(),)
     steps = box_least_squares(), lasso(), absolute_value(), rayleigh_quotient()
     for problem in (*plain, *steps):
         met |= {check.law for check in check_problem(problem)}

@@ -48,7 +48,7 @@ PASSPORT = {
     "source": "a book",
 }
 FUNCTIONS = ("objective", "residuals", "outputs", "output_loss", "sample_loss", "monitors")
-FUNCTIONS += ("nonsmooth", "prox", "tangent", "row_arrays")
+FUNCTIONS += ("network", "nonsmooth", "prox", "tangent", "row_arrays")
 
 
 def test_every_field_is_data_a_function_or_passport():

@@ -494,6 +494,8 @@ def test_the_digest_of_a_problem_sees_what_decides_its_numbers():
         dataclasses.replace(base, bounded_below=False),
         dataclasses.replace(base, sample_loss=lambda p, key, d: jnp.sum(p**2)),
         dataclasses.replace(base, residuals=lambda p, d: p),
+        dataclasses.replace(base, network=lambda p, dense, d: dense(d[:1, None], p[None, :])),
+        dataclasses.replace(base, network=lambda p, dense, d: dense(d[1:, None], p[None, :])),
         dataclasses.replace(base, monitors=(("m", lambda p, d: jnp.sum(p)),)),
     ]
     digests = {digest_of(problem) for problem in others}

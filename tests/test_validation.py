@@ -68,6 +68,26 @@ def test_evaluates_in_double_precision():
         validate_problem(problem_with(start=start_near(np.full(3, 1e200))))
 
 
+def matrix_sphere(outputs, features):
+    return jnp.sum(outputs**2)
+
+
+def network_of(network, params):
+    """A problem whose outputs are features @ params, shown as this network."""
+    return {
+        "objective": lambda p, x: matrix_sphere(x @ jnp.ravel(p)[:6].reshape(2, 3), x),
+        "start": lambda seed: params,
+        "data": (DATA[:, :2],),
+        "outputs": lambda p, x: x @ jnp.ravel(p)[:6].reshape(2, 3),
+        "output_loss": matrix_sphere,
+        "network": network,
+    }
+
+
+def test_accepts_a_network():
+    validate_problem(problem_with(**network_of(lambda p, dense, x: dense(x, p), np.ones((2, 3)))))
+
+
 MALFORMED = {
     "objective returns shape (3,)": {"objective": lambda params: params},
     "objective returns a tuple": {"objective": lambda params: (jnp.sum(params), params)},
@@ -108,6 +128,20 @@ MALFORMED = {
     },
     "only one of outputs": {"outputs": sphere},
     "output_loss returns shape": {"outputs": lambda p: p, "output_loss": lambda z: z},
+    "network is given without outputs": {"network": lambda p, dense: p},
+    "network fails when called: TypeError": network_of(lambda p, x: x @ p, np.ones((2, 3))),
+    "network and outputs return different shapes": network_of(
+        lambda p, dense, x: dense(x, p)[:1], np.ones((2, 3))
+    ),
+    "dense is called with shapes [(2,), (2, 3)]": network_of(
+        lambda p, dense, x: x @ p + 0 * jnp.sum(dense(x[0], p)), np.ones((2, 3))
+    ),
+    "the dense layers of network hold 6 parameters of 8": network_of(
+        lambda p, dense, x: dense(x, p[:6].reshape(2, 3)), np.ones(8)
+    ),
+    "the dense layers of network hold 12 parameters of 6": network_of(
+        lambda p, dense, x: dense(x, p) + 0 * dense(x, p), np.ones((2, 3))
+    ),
     "residuals are not real floats": {"residuals": lambda params: params > 0},
     "sample_loss(params) cannot be called": {"sample_loss": sphere},
     "sample_fraction is 0.0": {"sample_fraction": 0.0},

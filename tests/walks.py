@@ -32,6 +32,11 @@ WAVY = Problem(objective=wavy, start=standard_normal((3,)), data=(MATRIX,))
 
 def walk(optimizer: Optimizer, problem: Problem, start, num_steps: int) -> Step:
     """The steps of one lane, stacked; the points are those after each step."""
+    return walk_tree(optimizer, problem, np.asarray(start, float), num_steps)
+
+
+def walk_tree(optimizer: Optimizer, problem: Problem, start, num_steps: int) -> Step:
+    """As `walk`, from any pytree of float64 arrays."""
     with jax.enable_x64(True):
         oracle = Oracle(problem, jax.random.key(0))
 
@@ -48,7 +53,7 @@ def walk(optimizer: Optimizer, problem: Problem, start, num_steps: int) -> Step:
             carry = oracle.value_and_grad(start), optimizer.init(start)
             return jax.lax.scan(tick, carry, None, num_steps)[1]
 
-        return jax.tree.map(np.asarray, jax.jit(whole)(jnp.asarray(start, float)))
+        return jax.tree.map(np.asarray, jax.jit(whole)(jax.tree.map(jnp.asarray, start)))
 
 
 def quadratic(x, matrix, center):

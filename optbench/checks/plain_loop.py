@@ -12,6 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from optbench import trees
+from optbench.fisher import KroneckerFisher
+from optbench.layers import affine
 from optbench.method import Method
 from optbench.oracle import Calls, Evaluation, Oracle
 from optbench.problem import Constants, Params, Problem
@@ -27,10 +29,17 @@ Values = Mapping[tuple[int, str], Any]  # (depth, name) of a hyperparameter -> i
 Ask = Callable[[Problem, jax.Array, Any], Oracle]  # problem, key, progress -> oracle
 
 
-def _residuals(params: Params, curvatures: Any, center: Any, bend: Any) -> jax.Array:
-    offset = jnp.concatenate([jnp.ravel(leaf) for leaf in jax.tree.leaves(params)]) - center
+def _network(
+    params: Params, dense: Callable[..., Any], curvatures: Any, center: Any, bend: Any
+) -> jax.Array:
+    point = jnp.concatenate([jnp.ravel(leaf) for leaf in jax.tree.leaves(params)])
+    offset = dense(jnp.ones_like(point, shape=(1, 1)), point[None, :])[0] - center
     bent = bend * (offset[1:] - offset[:-1] ** 2)
     return jnp.concatenate([jnp.sqrt(curvatures) * offset, bent])
+
+
+def _residuals(params: Params, *data: Any) -> jax.Array:
+    return _network(params, affine, *data)
 
 
 def _half_square(outputs: jax.Array, *data: Any) -> jax.Array:
@@ -50,8 +59,8 @@ def make_problem(bend: float = 1.0, shift: Any = 0.0) -> Problem:
     """f(x) = sum_i h_i u_i^2 / 2 + b^2 sum_i (u_{i+1} - u_i^2)^2 / 2 with u = x - c - s.
 
     h is log-spaced in [0.1, 1], b = `bend`, s = `shift`; the minimizer is c + s. The terms are
-    also given as outputs with a loss, so that methods that need a Fisher matrix have one. All
-    instances share one compiled program.
+    also given as outputs with a loss, so that methods that need a Fisher matrix have one, and x as
+    the weights of one dense layer, whose input is 1. All instances share one compiled program.
     """
     return Problem(
         objective=objective,
@@ -59,6 +68,7 @@ def make_problem(bend: float = 1.0, shift: Any = 0.0) -> Problem:
         data=(CURVATURES, CENTER + shift, np.float64(bend)),
         outputs=_residuals,
         output_loss=_half_square,
+        network=_network,
         minimum=0.0,
         constants=CONSTANTS,
     )
@@ -151,6 +161,13 @@ class _CountingOracle(Oracle):
 
     def fisher_product(self, params: Params) -> Callable[[Params], Params]:
         return self._counting("fisher_products", self.plain.fisher_product(params))
+
+    def kronecker_fisher(self, params: Params) -> KroneckerFisher:
+        """As `Oracle` has it: a product per unit of the hidden layers, and one for the last."""
+        fisher = self.plain.kronecker_fisher(params)
+        *hidden, _ = (len(factors.outputs) for factors in fisher.factors)
+        self.counts["fisher_products"] += sum(hidden) + 1
+        return fisher
 
     def prox(self, params: Params, step: Any) -> Params:
         """As `Oracle` has it, counted."""

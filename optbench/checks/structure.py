@@ -23,6 +23,7 @@ from optbench.checks.probes import (
     unpack,
 )
 from optbench.checks.record import Check, at_most
+from optbench.layers import affine
 from optbench.oracle import Oracle
 from optbench.problem import Problem
 
@@ -87,6 +88,9 @@ def _parts(layout: Layout, problem: Problem, point: Any, directions: Any) -> dic
     if problem.outputs is not None and problem.output_loss is not None:
         outputs = problem.outputs(params, *problem.data)
         found["outputs"] = problem.output_loss(outputs, *problem.data)
+        if problem.network is not None:
+            outputs = problem.network(params, affine, *problem.data)
+            found["network"] = problem.output_loss(outputs, *problem.data)
         oracle = Oracle(dataclasses.replace(problem, sample_loss=None))
         product = oracle.fisher_product(params)
 
@@ -109,7 +113,11 @@ def parts(evidence: Evidence) -> list[Check]:
         found = _parts(evidence.probe.layout, problem, site.point, directions)
         found = {name: np.asarray(array) for name, array in found.items()}
     allowed = SLACK * (EPS * abs(site.value) + site.value_noise)
-    details = {"residuals": "||r|^2 / 2 - f|", "outputs": "|output_loss(outputs) - f|"}
+    details = {
+        "residuals": "||r|^2 / 2 - f|",
+        "outputs": "|output_loss(outputs) - f|",
+        "network": "|output_loss(network with plain layers) - f|",
+    }
     checks = [
         at_most(name, abs(float(found[name]) - site.value), allowed, f"{detail}, against rounding")
         for name, detail in details.items()

@@ -28,11 +28,14 @@ class Change:
         inward: T, (x, numbers) -> y, the coordinates within; both are [n] vectors.
         outward: T^-1, (y, numbers) -> x.
         keeps_axes: whether boxes remain boxes.
+        keeps_units: whether each coordinate is one of those within, but for its origin: what has
+            weights and biases for coordinates still has them.
     """
 
     inward: Callable[[Any, Any], Any]
     outward: Callable[[Any, Any], Any]
     keeps_axes: bool = True
+    keeps_units: bool = True
 
 
 def on_coordinates(function: Callable[[Any], Any], params: Params, xp: Any = jnp) -> Params:
@@ -63,9 +66,9 @@ def _put_back(y: Any, order: Any) -> Any:
     return y[order.argsort()]
 
 
-ROTATION = Change(_turn, _turn_back, keeps_axes=False)
+ROTATION = Change(_turn, _turn_back, keeps_axes=False, keeps_units=False)
 SHIFT = Change(operator.sub, operator.add)
-STRETCH = Change(operator.mul, operator.truediv)
+STRETCH = Change(operator.mul, operator.truediv, keeps_units=False)
 PERMUTATION = Change(_pick, _put_back)
 
 
@@ -152,11 +155,12 @@ def _changed(problem: Problem, change: Change, numbers: np.ndarray, name: str) -
     changed = functools.partial(Changed, change=change)
     outside = functools.partial(_outside, change, numbers)
     seen = extend(
-        problem,
+        problem if change.keeps_units else dataclasses.replace(problem, network=None),
         numbers,
         objective=changed,
         residuals=changed,
         outputs=changed,
+        network=changed,
         nonsmooth=changed,
         sample_loss=changed,
         monitors=changed,

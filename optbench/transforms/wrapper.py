@@ -19,6 +19,7 @@ FUNCTIONS = (
     "residuals",
     "outputs",
     "output_loss",
+    "network",
     "nonsmooth",
     "prox",
     "tangent",

@@ -16,6 +16,7 @@ from problems import samples
 from problems.certificates import logistic_minimum, softmax_minimum
 from problems.linear_models import (
     THIRD_MOMENT,
+    linear_network,
     linear_outputs,
     longest_row,
     mean_square,
@@ -235,6 +236,7 @@ def _softmax(
         ),
         outputs=linear_outputs,
         output_loss=_softmax_output_loss if fused else _naive_output_loss,
+        network=linear_network,
         row_arrays=2,
         **passport,
     )

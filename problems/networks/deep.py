@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from optbench.errors import OptbenchError
+from optbench.layers import affine
 from optbench.problem import Constants, CriticalPoint, Problem
 from optbench.transforms.minibatches import minibatches
 from problems.draws import data_rng
@@ -17,7 +18,8 @@ from problems.networks.layers import (
     VARIANCE_FLOOR,
     Draw,
     InitialWeights,
-    affine,
+    Network,
+    dense_least_squares,
     draw_weights,
     layer_norm,
     least_squares,
@@ -27,9 +29,9 @@ from problems.networks.layers import (
 NOISE = 0.3  # standard deviation in the targets of the linear network
 
 
-def _linear_chain(weights: Any, inputs: Any) -> Any:
+def _linear_chain(weights: Any, inputs: Any, dense: Network = affine) -> Any:
     for matrix in weights:
-        inputs = inputs @ matrix
+        inputs = dense(inputs, matrix)
     return inputs
 
 
@@ -94,7 +96,7 @@ def deep_linear(
     best = _best_factors(inputs, targets, depth, hidden)
     origin = tuple(np.zeros(shape) for shape in shapes)
     problem = Problem(
-        **least_squares(_linear_chain),
+        **dense_least_squares(_linear_chain),
         data=(inputs, targets),
         start=InitialWeights(tuple(Draw(shape, init) for shape in shapes)),
         minimum=float(np.sum((_linear_chain(best, inputs) - targets) ** 2) / (2 * num_samples)),

@@ -17,11 +17,6 @@ from problems.draws import orthonormal
 VARIANCE_FLOOR = 1e-5  # keeps the layer norm of equal entries differentiable
 
 
-def affine(inputs: Any, weights: Any, biases: Any) -> Any:
-    """[n, fan_in] -> [n, fan_out]: x W + b."""
-    return inputs @ weights + biases[None, :]
-
-
 def layer_norm(inputs: Any) -> Any:
     """The last axis at mean 0 and variance 1, without gain and bias.
 
@@ -142,6 +137,19 @@ class Outputs:
 
 
 @dataclasses.dataclass(frozen=True)
+class Layered:
+    """A network of dense layers as a function of (params, dense, inputs, targets, *constants)."""
+
+    network: Network
+
+    def __call__(
+        self, params: Params, dense: Network, inputs: Any, targets: Any, *constants: Any
+    ) -> Any:
+        """What the network makes of the inputs, with its layers computed by `dense`."""
+        return self.network(params, inputs, *constants, dense=dense)
+
+
+@dataclasses.dataclass(frozen=True)
 class Loss:
     """A loss of the outputs of a network."""
 
@@ -186,6 +194,11 @@ def least_squares(network: Network) -> dict[str, Any]:
         "output_loss": half_mean_square,
         "row_arrays": 2,
     }
+
+
+def dense_least_squares(network: Network) -> dict[str, Any]:
+    """As `least_squares`, of a network of dense layers that takes a `dense` to compute them."""
+    return {**least_squares(network), "network": Layered(network)}
 
 
 def cross_entropy(network: Network) -> dict[str, Any]:

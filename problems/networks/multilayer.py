@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from optbench.errors import OptbenchError
+from optbench.layers import affine
 from optbench.problem import Constants, CriticalPoint, Problem
 from optbench.start import standard_normal
 from optbench.transforms.minibatches import minibatches
@@ -18,7 +19,8 @@ from problems.linear_models import variance_of
 from problems.networks.layers import (
     Draw,
     InitialWeights,
-    affine,
+    Network,
+    dense_least_squares,
     least_squares,
     mean_cross_entropy,
     zeros,
@@ -88,9 +90,9 @@ def one_neuron(
     return minibatches(problem, batch_size)
 
 
-def _perceptron(params: Any, inputs: Any) -> Any:
-    hidden = jnp.tanh(affine(inputs, params["hidden_weights"], params["hidden_biases"]))
-    return affine(hidden, params["output_weights"], params["output_biases"])
+def _perceptron(params: Any, inputs: Any, dense: Network = affine) -> Any:
+    hidden = jnp.tanh(dense(inputs, params["hidden_weights"], params["hidden_biases"]))
+    return dense(hidden, params["output_weights"], params["output_biases"])
 
 
 def _draws(num_inputs: int, hidden: int, num_outputs: int) -> dict[str, Draw]:
@@ -145,7 +147,7 @@ def teacher_student(
     flat = {name: np.zeros(draw.shape) for name, draw in draws.items()}
     flat["output_biases"] = targets.mean(axis=0)
     problem = Problem(
-        **least_squares(_perceptron),
+        **dense_least_squares(_perceptron),
         data=(inputs, targets),
         start=InitialWeights(draws),
         minimum=0.0,
@@ -184,7 +186,7 @@ def xor_network(batch_size: int | None = None) -> Problem:
     inputs = np.array([[-1.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [1.0, 1.0]])
     readout = 2 / (3 * np.tanh(1.0) - np.tanh(3.0))
     problem = Problem(
-        **least_squares(_perceptron),
+        **dense_least_squares(_perceptron),
         data=(inputs, -inputs[:, :1] * inputs[:, 1:]),
         start=InitialWeights(_draws(2, 2, 1)),
         minimum=0.0,
@@ -202,9 +204,13 @@ def xor_network(batch_size: int | None = None) -> Problem:
     return minibatches(problem, batch_size)
 
 
-def _penalized_outputs(params: Any, inputs: Any, targets: Any, l2: Any) -> Any:
+def _penalized_network(params: Any, dense: Network, inputs: Any, *rest: Any) -> Any:
     """The logits, and the params for the penalty."""
-    return _perceptron(params, inputs), params
+    return _perceptron(params, inputs, dense), params
+
+
+def _penalized_outputs(params: Any, *data: Any) -> Any:
+    return _penalized_network(params, affine, *data)
 
 
 def _penalized_loss(outputs: Any, inputs: Any, targets: Any, l2: Any) -> Any:
@@ -264,6 +270,7 @@ def mlp_digits(
         constants=Constants(convex=False),
         outputs=_penalized_outputs,
         output_loss=_penalized_loss,
+        network=_penalized_network,
         row_arrays=2,
         name="mlp_digits",
         source="LeCun, Bottou, Orr & Mueller (1998), Efficient backprop, section 4",
@@ -300,7 +307,7 @@ def autoencoder_digits(
     images, _ = _images(num_samples)
     singular = np.linalg.svd(images - images.mean(axis=0), compute_uv=False)
     problem = Problem(
-        **least_squares(_perceptron),
+        **dense_least_squares(_perceptron),
         data=(images, images),
         start=InitialWeights(_draws(NUM_PIXELS, hidden, NUM_PIXELS)),
         minimum=float(np.sum(singular[hidden:] ** 2) / (2 * num_samples)),

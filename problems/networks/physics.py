@@ -8,9 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from optbench.errors import OptbenchError
+from optbench.layers import affine
 from optbench.problem import Constants, Problem
 from optbench.transforms.minibatches import minibatches
-from problems.networks.layers import Draw, InitialWeights, affine, least_squares, zeros
+from problems.networks.layers import Draw, InitialWeights, least_squares, zeros
 
 SLOPE = 3.0  # of the hidden units at the start, in standard deviations: bends within [0, 1]
 

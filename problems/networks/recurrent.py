@@ -9,10 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from optbench.errors import OptbenchError
+from optbench.layers import affine
 from optbench.problem import Constants, Problem
 from optbench.transforms.minibatches import minibatches
 from problems.draws import data_rng
-from problems.networks.layers import Draw, InitialWeights, affine, least_squares, zeros
+from problems.networks.layers import Draw, InitialWeights, least_squares, zeros
 
 NOISE = 0.1  # standard deviation of what distracts
 
