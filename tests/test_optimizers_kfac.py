@@ -234,7 +234,7 @@ def test_walks_as_the_formulas_say(rate: float, damping: float):
 
 def test_one_linear_layer_ends_at_the_minimizer_in_one_step():
     problem = problem_of(chain, half_mean_square, 3, 2)
-    ((weights, biases),) = walked(kfac(damping=0.0), problem, 1).params
+    ((weights, biases),) = walked(kfac(1.0, damping=0.0), problem, 1).params
     extended = np.column_stack([INPUTS, np.ones(len(INPUTS))])
     best = np.linalg.lstsq(extended, TARGETS)[0]
     np.testing.assert_allclose(np.vstack([weights[0], biases]), best, atol=1e-10)
@@ -242,10 +242,10 @@ def test_one_linear_layer_ends_at_the_minimizer_in_one_step():
 
 def test_a_defect_in_a_factor_keeps_the_minimizer_away(monkeypatch: pytest.MonkeyPatch):
     problem = problem_of(chain, half_mean_square, 3, 2)
-    exact = walked(kfac(damping=0.0), problem, 1).evaluation.value
+    exact = walked(kfac(1.0, damping=0.0), problem, 1).evaluation.value
     whole = fisher._input_factor
     monkeypatch.setattr(fisher, "_input_factor", lambda layer: whole(layer) * len(INPUTS))
-    assert walked(kfac(damping=0.0), problem, 1).evaluation.value > 1.01 * exact
+    assert walked(kfac(1.0, damping=0.0), problem, 1).evaluation.value > 1.01 * exact
 
 
 def test_a_layer_that_nothing_depends_on_stays_finite():

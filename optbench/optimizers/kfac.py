@@ -11,7 +11,7 @@ from optbench.optimizer import Optimizer, Scalar, State, Step
 from optbench.oracle import Calls, Evaluation, Oracle
 
 
-def kfac(learning_rate: Scalar = 1.0, damping: Scalar = 1e-3) -> Optimizer:
+def kfac(learning_rate: Scalar = 0.3, damping: Scalar = 1e-3) -> Optimizer:
     """K-FAC: W <- W - eta (A + p sqrt(lambda) I)^{-1} V (G + sqrt(lambda) / p I)^{-1} per layer.
 
     W is the matrix of a dense layer, [fan_in, fan_out], with the biases as its last row, and V the
@@ -22,7 +22,8 @@ def kfac(learning_rate: Scalar = 1.0, damping: Scalar = 1e-3) -> Optimizer:
     model's outputs, at the current point, from all rows. So nothing is averaged over steps, and
     there is no momentum. p^2 = (tr A / dim A) / (tr G / dim G), or 1 where a trace is 0, splits the
     damping between the factors. What the loss adds beyond the layers, such as a penalty, is in V
-    only. On a network of one layer with a square loss, and lambda = 0, it is Newton's method.
+    only. On a linear network of one layer with a square loss, eta = 1 and lambda = 0 make it
+    Newton's method; deeper ones overshoot at eta = 1, as each layer moves as if the others stayed.
 
     Needs: `Problem.network`.
     Calls per step: a Fisher product per column of the G of each layer but the last, and one more
