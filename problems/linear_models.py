@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -23,6 +24,17 @@ def linear_network(weights: Any, dense: Callable[..., Any], features: Any, *rest
 def linear_outputs(weights: Any, *data: Any) -> Any:
     """The linear network with a plain layer."""
     return linear_network(weights, affine, *data)
+
+
+@dataclasses.dataclass(frozen=True)
+class LinearLoss:
+    """A loss of the linear outputs, as a function of the weights."""
+
+    output_loss: Callable[..., Any]
+
+    def __call__(self, weights: Any, *data: Any) -> Any:
+        """The loss at these weights."""
+        return self.output_loss(linear_outputs(weights, *data), *data)
 
 
 def half_mean_square(predictions: Any, features: Any, targets: Any, *rest: Any) -> Any:

@@ -16,6 +16,7 @@ from problems import samples
 from problems.certificates import logistic_minimum, softmax_minimum
 from problems.linear_models import (
     THIRD_MOMENT,
+    LinearLoss,
     linear_network,
     linear_outputs,
     longest_row,
@@ -32,18 +33,10 @@ def _logistic_output_loss(outputs: Any, features: Any, labels: Any, l2: Any) -> 
     return jnp.mean(jax.nn.softplus(-labels * logits)) + l2 / 2 * jnp.sum(weights**2)
 
 
-def _logistic_loss(weights: Any, *data: Any) -> Any:
-    return _logistic_output_loss(linear_outputs(weights, *data), *data)
-
-
 def _softmax_output_loss(outputs: Any, features: Any, one_hot: Any, l2: Any) -> Any:
     logits, weights = outputs
     log_likelihoods = jnp.sum(one_hot * jax.nn.log_softmax(logits), axis=1)
     return -jnp.mean(log_likelihoods) + l2 / 2 * jnp.sum(weights**2)
-
-
-def _softmax_loss(weights: Any, *data: Any) -> Any:
-    return _softmax_output_loss(linear_outputs(weights, *data), *data)
 
 
 def _naive_output_loss(outputs: Any, features: Any, one_hot: Any, l2: Any) -> Any:
@@ -55,15 +48,11 @@ def _naive_output_loss(outputs: Any, features: Any, one_hot: Any, l2: Any) -> An
     return -jnp.mean(log_likelihoods) + l2 / 2 * jnp.sum(weights**2)
 
 
-def _naive_loss(weights: Any, *data: Any) -> Any:
-    return _naive_output_loss(linear_outputs(weights, *data), *data)
-
-
 def _logistic(data: Samples, l2: float, batch_size: int | None, **passport: Any) -> Problem:
     require_penalty(l2)
     minimum, moment = logistic_minimum(data, l2), second_moment(data)
     problem = Problem(
-        objective=_logistic_loss,
+        objective=LinearLoss(_logistic_output_loss),
         data=(data.features, data.targets, np.float64(l2)),
         start=start_near(np.zeros(data.features.shape[1])),
         minimum=minimum.value,
@@ -192,7 +181,7 @@ def logistic_separable(margin: float = 1.0, batch_size: int | None = None) -> Pr
     if not 0 < margin < np.inf:
         raise OptbenchError(f"margin is {margin}", "give a positive margin")
     problem = Problem(
-        objective=_logistic_loss,
+        objective=LinearLoss(_logistic_output_loss),
         data=(np.array([[margin], [-margin]]), np.array([1.0, -1.0]), np.float64(0.0)),
         start=start_near(np.zeros(1)),
         minimum=0.0,
@@ -220,8 +209,9 @@ def _softmax(
     require_penalty(l2)
     minimum, moment = softmax_minimum(data, l2), second_moment(data)
     shape = data.features.shape[1], data.targets.shape[1]
+    output_loss = _softmax_output_loss if fused else _naive_output_loss
     problem = Problem(
-        objective=_softmax_loss if fused else _naive_loss,
+        objective=LinearLoss(output_loss),
         data=(data.features, data.targets, np.float64(l2)),
         start=start_near(np.zeros(shape)),
         minimum=minimum.value,
@@ -235,7 +225,7 @@ def _softmax(
             convex=True,
         ),
         outputs=linear_outputs,
-        output_loss=_softmax_output_loss if fused else _naive_output_loss,
+        output_loss=output_loss,
         network=linear_network,
         row_arrays=2,
         **passport,
