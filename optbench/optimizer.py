@@ -44,6 +44,7 @@ class Optimizer(NamedTuple):
         eval_params: (params, state) -> the point it reports, where that is not `params`.
         report: state -> {name: scalar}, diagnostics for the log.
         feasible: whether its points are feasible, where the problem has constraints.
+        by_array: whether its rule depends on how the params are divided into arrays.
     """
 
     init: Callable[[Params], State]
@@ -51,6 +52,7 @@ class Optimizer(NamedTuple):
     eval_params: Callable[[Params, State], Params] | None = None
     report: Callable[[State], dict[str, jax.Array]] | None = None
     feasible: bool = False
+    by_array: bool = False
 
 
 Rated = Callable[[Any], Optimizer]  # factor on the learning rate -> the optimizer

@@ -39,6 +39,7 @@ SHARP_BEND, SHARP_STEPS = 10.0, 6  # where calls are counted: line searches need
 
 _SHIFT = np.array([2.0, -1.0, 3.0, 0.5, -2.5, 1.5])
 _NESTED = {"matrix": np.zeros((1, 2)), "rest": (np.zeros(()), [np.zeros(3)])}
+_LISTED = jax.tree.leaves(_NESTED)  # the same arrays
 _LANE_SCALES = np.array([1.0, 0.95, 0.9])
 
 
@@ -199,8 +200,14 @@ def _lanes(subject: _Subject) -> Check:
 
 
 def _nesting(subject: _Subject) -> Check:
-    nested = ravel_pytree(_NESTED)[1](jnp.asarray(START))
-    return _agree(subject.run_eagerly(nested)[0], subject.eager[0], "nested and flat params")
+    """Against one flat array, or a flat list of the same arrays for rules that go by array."""
+
+    def run(tree: Any) -> Outcome:
+        return subject.run_eagerly(ravel_pytree(tree)[1](jnp.asarray(START)))[0]
+
+    if subject.method.build(jax.tree.map(jnp.asarray, subject.values)).by_array:
+        return _agree(run(_NESTED), run(_LISTED), "nested and listed params")
+    return _agree(run(_NESTED), subject.eager[0], "nested and flat params")
 
 
 def _stationary(subject: _Subject) -> Check:
