@@ -22,7 +22,7 @@ def fisher_product(
     curvature = jax.linearize(jax.grad(output_loss), outputs)[1]
 
     def product(v: Params) -> Params:
-        return transpose(curvature(jacobian(v)))[0]
+        return jax.tree.map(jnp.conj, transpose(curvature(jacobian(v)))[0])
 
     return product
 

@@ -22,6 +22,8 @@ CURVATURES = np.logspace(-1, 0, 6)  # L = 1, kappa = 10 where bend = 0
 CENTER = np.array([0.3, -0.2, 0.5, 0.1, -0.4, 0.2])
 START = CENTER + np.array([1.1, -0.8, 0.6, 1.2, -1.0, 0.9])
 
+SHARES = np.array([0.5, 0.75, 1.75])  # of each term of the finite sum; their mean is 1
+
 # Those of the quadratic; what theory tells of hyperparameters is settled by them.
 CONSTANTS = Constants(smoothness=1.0, strong_convexity=0.1, hessian_lipschitz=1.0, convex=True)
 
@@ -30,7 +32,12 @@ Ask = Callable[[Problem, jax.Array, Any], Oracle]  # problem, key, progress -> o
 
 
 def _network(
-    params: Params, dense: Callable[..., Any], curvatures: Any, center: Any, bend: Any
+    params: Params,
+    dense: Callable[..., Any],
+    shares: Any,
+    curvatures: Any,
+    center: Any,
+    bend: Any,
 ) -> jax.Array:
     point = jnp.concatenate([jnp.ravel(leaf) for leaf in jax.tree.leaves(params)])
     offset = dense(jnp.ones_like(point, shape=(1, 1)), point[None, :])[0] - center
@@ -46,9 +53,9 @@ def _half_square(outputs: jax.Array, *data: Any) -> jax.Array:
     return jnp.sum(outputs**2) / 2
 
 
-def objective(params: Params, *data: Any) -> jax.Array:
+def objective(params: Params, shares: Any, *data: Any) -> jax.Array:
     """The objective of `make_problem`."""
-    return _half_square(_residuals(params, *data))
+    return jnp.mean(shares) * _half_square(_residuals(params, shares, *data))
 
 
 def _start(seed: int) -> np.ndarray:
@@ -59,13 +66,15 @@ def make_problem(bend: float = 1.0, shift: Any = 0.0) -> Problem:
     """f(x) = sum_i h_i u_i^2 / 2 + b^2 sum_i (u_{i+1} - u_i^2)^2 / 2 with u = x - c - s.
 
     h is log-spaced in [0.1, 1], b = `bend`, s = `shift`; the minimizer is c + s. The terms are
-    also given as outputs with a loss, so that methods that need a Fisher matrix have one, and x as
-    the weights of one dense layer, whose input is 1. All instances share one compiled program.
+    also given as outputs with a loss, so that methods that need a Fisher matrix have one, x as the
+    weights of one dense layer, whose input is 1, and f as the mean of terms w_i f with
+    mean_i w_i = 1, for methods that need a finite sum. All instances share one compiled program.
     """
     return Problem(
         objective=objective,
         start=_start,
-        data=(CURVATURES, CENTER + shift, np.float64(bend)),
+        data=(SHARES, CURVATURES, CENTER + shift, np.float64(bend)),
+        row_arrays=1,
         outputs=_residuals,
         output_loss=_half_square,
         network=_network,

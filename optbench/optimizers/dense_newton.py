@@ -12,6 +12,7 @@ import jax.numpy as jnp
 
 from optbench import trees
 from optbench.optimizer import Optimizer, Scalar, State, Step
+from optbench.optimizers import dense_matrix
 from optbench.oracle import Calls, Evaluation, Oracle
 from optbench.problem import Params
 
@@ -156,14 +157,7 @@ class _Model(NamedTuple):
 
 def _hessian(evaluation: Evaluation, oracle: Oracle) -> jax.Array:
     """The Hessian over the real coordinates of the params, from one product per column."""
-    grad = trees.coordinates(evaluation.grad)
-    layout = trees.layout_of(evaluation.params)
-    product = oracle.hessian_product(evaluation.params)
-
-    def column(unit: jax.Array) -> jax.Array:
-        return trees.coordinates(product(trees.unpack(layout, unit)))
-
-    return jax.lax.map(column, jnp.eye(grad.size, dtype=grad.dtype))
+    return dense_matrix.columns(oracle.hessian_product(evaluation.params), evaluation.params)
 
 
 def _diagonalize(evaluation: Evaluation, oracle: Oracle) -> _Model:
