@@ -16,7 +16,8 @@ from typing import Any
 from optbench import __version__
 from optbench.errors import OptbenchError
 
-PACKAGES = ("jax", "jaxlib", "numpy", "scipy", "optax", "scikit-learn")
+PACKAGES = ("jax", "jaxlib", "numpy", "scipy", "optax", "optimistix", "equinox", "lineax")
+PACKAGES += ("scikit-learn",)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

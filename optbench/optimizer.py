@@ -75,7 +75,7 @@ def from_optax(transformation: optax.GradientTransformation) -> Optimizer:
 
     def init(params: Params) -> State:
         with jax.numpy_dtype_promotion("standard"):
-            return jax.tree.map(_strong, transformation.init(params))
+            return jax.tree.map(strong, transformation.init(params))
 
     def step(evaluation: Evaluation, state: State, oracle: Oracle) -> Step:
         params, value, grad = evaluation
@@ -92,7 +92,7 @@ def from_optax(transformation: optax.GradientTransformation) -> Optimizer:
             except (TypeError, ValueError) as error:
                 refusals.append(error)
                 continue
-            new_state = jax.tree.map(_strong, new_state)
+            new_state = jax.tree.map(strong, new_state)
             return _after_search(evaluation, new_params, new_state)
         raise OptbenchError(
             f"an optax optimizer cannot take its step: {first_line(refusals[0])}",
@@ -102,7 +102,7 @@ def from_optax(transformation: optax.GradientTransformation) -> Optimizer:
     return Optimizer(init, step)
 
 
-def _strong(leaf: Any) -> Any:
+def strong(leaf: Any) -> Any:
     """The leaf as an array with a dtype of its own: a Python number's yields to others."""
     leaf = jnp.asarray(leaf)
     is_weak = getattr(leaf, "weak_type", False)  # random keys have no such attribute

@@ -26,6 +26,7 @@ class Calls(NamedTuple):
     values: Any = 0
     hessian_products: Any = 0
     fisher_products: Any = 0
+    jacobian_products: Any = 0
     prox: Any = 0
     linear_iterations: Any = 0
     row_gradients: Any = 0  # gradients of single terms of a finite sum
@@ -42,6 +43,7 @@ class Prices(NamedTuple):
     values: float = 1 / 3
     hessian_products: float = 1.5
     fisher_products: float = 1.5
+    jacobian_products: float = 0.75  # half a Fisher product
     prox: float = 0.0
     linear_iterations: float = 0.0
     row_gradients: float = 1.0
@@ -216,6 +218,27 @@ class Oracle:
                 "no Fisher product is defined for a sampled loss",
                 "use the full-batch form of the problem",
             )
+
+    def linearized_residuals(
+        self, params: Params
+    ) -> tuple[jax.Array, Callable[[Params], jax.Array]]:
+        """(r, v -> J v): the residuals at params as one real vector [m], and their Jacobian there.
+
+        Raises:
+            NotApplicable: the problem has no residuals, or is sampled.
+        """
+        problem = self.problem
+        if problem.residuals is None:
+            raise NotApplicable(
+                "this problem is no sum of squares", "give Problem.residuals, or use newton_cg"
+            )
+        if problem.sample_loss is not None:
+            raise NotApplicable(
+                "no residuals are defined for a sampled loss",
+                "use the full-batch form of the problem",
+            )
+        residuals, data = problem.residuals, problem.data
+        return jax.linearize(lambda p: trees.coordinates(residuals(p, *data)), params)
 
 
 class _NeedsOracle(Exception):

@@ -50,6 +50,8 @@ def test_who_tunes_itself_has_no_learning_rate():
     own = {name for name in OPTIMIZERS if not find_method(name, OPTIMIZERS).has("learning_rate")}
     searching = {"gradient_descent_backtracking", "lbfgs", "newton_cg"}
     searching |= {"damped_newton", "cubic_newton", "trust_region_newton", "bfgs"}
+    searching |= {"gauss_newton", "levenberg_marquardt", "dogleg"}
+    searching |= {"nonlinear_cg", "dfp", "nelder_mead"}
     told_by_theory = {"nesterov_convex", "nesterov_strongly_convex", "optimized_gradient", "fista"}
     told_by_theory |= {"triple_momentum", "chebyshev", "silver_steps"}
     assert own == searching | told_by_theory | {"polyak_step", "exact_line_search"}

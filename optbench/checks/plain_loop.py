@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.custom_batching import custom_vmap
 
 from optbench import trees
 from optbench.fisher import KroneckerFisher
@@ -66,8 +67,8 @@ def make_problem(bend: float = 1.0, shift: Any = 0.0) -> Problem:
     """f(x) = sum_i h_i u_i^2 / 2 + b^2 sum_i (u_{i+1} - u_i^2)^2 / 2 with u = x - c - s.
 
     h is log-spaced in [0.1, 1], b = `bend`, s = `shift`; the minimizer is c + s. The terms are
-    also given as outputs with a loss, so that methods that need a Fisher matrix have one, x as the
-    weights of one dense layer, whose input is 1, and f as the mean of terms w_i f with
+    also given as residuals; as outputs with a loss, so that methods that need a Fisher matrix have
+    one; x as the weights of one dense layer, whose input is 1; and f as the mean of terms w_i f with
     mean_i w_i = 1, for methods that need a finite sum. All instances share one compiled program.
     """
     return Problem(
@@ -75,6 +76,7 @@ def make_problem(bend: float = 1.0, shift: Any = 0.0) -> Problem:
         start=_start,
         data=(SHARES, CURVATURES, CENTER + shift, np.float64(bend)),
         row_arrays=1,
+        residuals=_residuals,
         outputs=_residuals,
         output_loss=_half_square,
         network=_network,
@@ -144,17 +146,32 @@ def _counted(objective: Callable[..., Any], counts: collections.Counter[str]) ->
     def counted(params: Params, *data: Any) -> jax.Array:
         @jax.custom_vjp
         def loss(params: Params) -> jax.Array:
-            counts["values"] += 1
-            return objective(params, *data)
+            return objective(_told(counts, "values", params), *data)
 
         def forward(params: Params) -> tuple[jax.Array, Params]:
-            counts["value_and_gradients"] += 1
+            params = _told(counts, "value_and_gradients", params)
             return jax.value_and_grad(objective)(params, *data)
 
         loss.defvjp(forward, lambda grad, factor: (trees.scale(factor, grad),))
         return loss(params)
 
     return counted
+
+
+def _told(counts: collections.Counter[str], kind: str, params: Params) -> Params:
+    """The params, and one call counted; as many as there are, where the call is mapped."""
+
+    @custom_vmap
+    def told(params: Params) -> Params:
+        return params
+
+    @told.def_vmap
+    def _mapped(axis_size: int, in_batched: list[Any], params: Params) -> tuple[Params, Any]:
+        counts[kind] += axis_size - 1
+        return params, in_batched[0]
+
+    counts[kind] += 1
+    return told(params)
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -178,6 +195,13 @@ class _CountingOracle(Oracle):
         self.counts["fisher_products"] += sum(hidden) + 1
         return fisher
 
+    def linearized_residuals(
+        self, params: Params
+    ) -> tuple[jax.Array, Callable[[Params], jax.Array]]:
+        self.counts["values"] += 1
+        residuals, product = self.plain.linearized_residuals(params)
+        return residuals, self._counting("jacobian_products", product)
+
     def prox(self, params: Params, step: Any) -> Params:
         """As `Oracle` has it, counted."""
         return self._counting("prox", lambda p: self.plain.prox(p, step))(params)
@@ -192,10 +216,8 @@ class _CountingOracle(Oracle):
         self.counts["whole_gradients"] += 1
         return self.plain.whole_value_and_grad(params)
 
-    def _counting(
-        self, kind: str, product: Callable[[Params], Params]
-    ) -> Callable[[Params], Params]:
-        def counted(v: Params) -> Params:
+    def _counting(self, kind: str, product: Callable[[Params], Any]) -> Callable[[Params], Any]:
+        def counted(v: Params) -> Any:
             self.counts[kind] += 1
             return product(v)
 
