@@ -73,7 +73,7 @@ def assemble(
 
 class _Hits(NamedTuple):
     steps: np.ndarray  # [S, H, K]
-    calls: np.ndarray  # [S, H, K, 8]
+    calls: np.ndarray  # [S, H, K, 9]
     reached: np.ndarray  # [S, H] whether every target that counts was met
 
 
@@ -121,10 +121,16 @@ def _status(curves: Curves, book: Book, last: np.ndarray, reached: np.ndarray) -
     stalled = known & (gained <= STALLED_GAIN * np.where(known, np.abs(half), 0))
     merit = at_last(curves.merit)
     stopped = merit <= book.per_lane(lambda part: part.inputs.stop_level)
+    gave_up = book.per_lane(_gave_up) > 0
     ends = {
         Status.REACHED: reached,
         Status.NON_FINITE: ~np.isfinite(at_last(curves.value)),
         Status.DIVERGED: merit > book.per_lane(lambda part: part.inputs.diverged_level),
-        Status.STALLED: stalled | stopped,  # stopped with a target unmet: at a saddle
+        Status.STALLED: stalled | stopped | gave_up,  # stopped with a target unmet: at a saddle
     }
     return np.select(list(ends.values()), [str(end) for end in ends], str(Status.BUDGET))
+
+
+def _gave_up(part: Finished) -> np.ndarray:
+    """[*lanes] whether the method itself ended the lane."""
+    return np.zeros(part.inputs.stop_level.shape) if part.gave_up is None else part.gave_up

@@ -161,6 +161,11 @@ def _annotation(annotation: Any) -> str:
     return getattr(annotation, "__name__", "")
 
 
+def returned(function: Callable[..., Any]) -> str:
+    """The name of the type a function says it returns; empty where it says nothing."""
+    return _annotation(inspect.signature(function).return_annotation)
+
+
 Catalog = Mapping[str, Callable[..., Any]]
 
 
@@ -205,7 +210,7 @@ def entries(
         if inspect.isfunction(function)
         and function.__module__ == module.__name__
         and not name.startswith("_")
-        and _annotation(inspect.signature(function).return_annotation) == returns
+        and returned(function) == returns
         and [p.annotation for p in parameters(function) if p.required] == [returns] * wrapping
     }
 

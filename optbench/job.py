@@ -11,13 +11,14 @@ import numpy as np
 
 from optbench import trees
 from optbench.blocks import block_lanes, most_lanes
+from optbench.host import HostJob, prepare_hosted
 from optbench.lanes import LANES, SETTINGS
 from optbench.logbook import Block, recorded_in
 from optbench.loop import Carry, Inputs
 from optbench.member import require_values
 from optbench.method import Method
 from optbench.oracle import Calls
-from optbench.plan import GRID_BLOCK, Lanes, Plan, merit_of
+from optbench.plan import GRID_BLOCK, Lanes, Plan, levels_on, merit_of
 from optbench.problem import Problem
 from optbench.program import (
     TARGET_BLOCK,
@@ -30,8 +31,6 @@ from optbench.program import (
     trace_group,
 )
 from optbench.theory import known_of
-
-DIVERGENCE_FACTOR = 1e8  # a lane is given up once its merit is this many times its start
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -54,9 +53,26 @@ class Job:
     program: Program
     cast: Problem
 
+    @property
+    def compile_seconds(self) -> float:
+        """What building the program took."""
+        return self.program.compile_seconds
 
-def prepare(problem: Problem, methods: Sequence[Method], lanes: Lanes, plan: Plan) -> Job:
+    @property
+    def exact(self) -> bool:
+        """Whether hits are seen at every step."""
+        return self.program.form.exact
+
+    def diagnostics(self, member: int) -> tuple[str, ...]:
+        """The names of what is logged beside f: the problem's monitors, then what one reports."""
+        monitors = tuple(name for name, _ in self.problem.monitors)
+        return monitors + self.program.group.members[member].diagnostics
+
+
+def prepare(problem: Problem, methods: Sequence[Method], lanes: Lanes, plan: Plan) -> Job | HostJob:
     """Compile a group of methods for a problem, or take the executable from memory.
+
+    A method that runs on the host is alone in its group.
 
     Raises:
         OptbenchError: bad input, said in one line.
@@ -65,6 +81,8 @@ def prepare(problem: Problem, methods: Sequence[Method], lanes: Lanes, plan: Pla
     methods = [method.settled(known_of(problem)) for method in methods]
     for method in methods:
         require_values(method, frozenset(lanes.settings))
+    if any(method.hosted for method in methods):
+        return prepare_hosted(problem, methods, lanes, plan)
     cast = dataclasses.replace(problem, data=trees.cast(problem.data, plan.dtype))
     swept, start = frozenset(lanes.settings), abstract(trees.cast(problem.start(0), plan.dtype))
     group, _ = trace_group(cast, methods, swept, start, plan.dtype)
@@ -95,7 +113,8 @@ def begin(job: Job, member: int, block: Block) -> tuple[Inputs, Carry]:
     points = jax.tree.map(lambda *leaves: np.stack(leaves), *starts)
     keys = np.stack([key_data(seed) for seed in seeds])
     seen, measures = jax.tree.map(np.asarray, program.evaluate(job.cast, points, keys))
-    levels, stop, diverged = _levels(job, *measures)
+    levels, stop, diverged = levels_on(problem, plan, *measures)
+    levels += [np.full_like(stop, -np.inf)] * (shape.targets - len(levels))
     reference = problem.saddle if problem.saddle is not None else problem.minimum
     steps = plan.grid(problem.sample_fraction)
     inputs = Inputs(
@@ -121,26 +140,6 @@ def begin(job: Job, member: int, block: Block) -> tuple[Inputs, Carry]:
     never = np.full_like(blank.hits.steps, -1)
     hits = blank.hits._replace(next_level=inputs.levels[0].copy(), steps=never)
     return inputs, blank._replace(moving=moving, hits=hits, fresh=np.bool_(True))
-
-
-def _levels(
-    job: Job, value: np.ndarray, norm: np.ndarray
-) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
-    """Per seed: the merit at each target, at which a lane is done, and above which it diverged."""
-    problem, kind = job.problem, merit_of(job.problem)
-    reference = {"suboptimality": problem.minimum, "escape": problem.saddle, "gradient norm": None}
-    merit = norm if reference[kind] is None else value - reference[kind]
-    targets = job.plan.targets_on(problem)
-    levels = [np.abs(merit) * merit.dtype.type(target) for target in targets]
-    stop = {
-        "suboptimality": np.full_like(merit, 10 * job.plan.noise_floor),
-        "gradient norm": np.zeros_like(merit),
-        "escape": levels[-1],
-    }[kind]
-    unused = [np.full_like(merit, -np.inf)] * (job.program.shape.targets - len(targets))
-    limit = DIVERGENCE_FACTOR if problem.bounded_below else np.inf
-    diverged = np.maximum(np.abs(merit), np.finfo(merit.dtype).tiny) * merit.dtype.type(limit)
-    return levels + unused, stop, diverged
 
 
 def _per_lane(leaf: np.ndarray, shape: Shape) -> np.ndarray:

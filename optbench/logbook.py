@@ -41,6 +41,7 @@ class Finished:
         log: what was logged.
         rows: how many rows of the log are filled.
         ends: pytree of [*lanes, ...], the point at which each lane ended; () where none asks.
+        gave_up: [*lanes] whether the method itself ended the lane; None where none can.
     """
 
     block: Block
@@ -49,6 +50,7 @@ class Finished:
     log: Log
     rows: int
     ends: Any
+    gave_up: np.ndarray | None = None
 
     @property
     def rank(self) -> int:
@@ -87,7 +89,7 @@ class Frame:
         exact: whether hits were seen at every step.
         targets: fractions of the initial merit, hardest last.
         noise_floor: rounding error of f; no target counts below 10x.
-        prices: [8] gradient-equivalents per kind of call, in float64 whatever the run's precision.
+        prices: [9] gradient-equivalents per kind of call, in float64 whatever the run's precision.
         budget: in gradient-equivalents.
         diagnostics: names of what was reported, in the order of the log.
     """
@@ -205,12 +207,12 @@ class Book:
         return jax.tree.unflatten(structure, out)
 
     def hit_calls(self) -> np.ndarray:
-        """[S, H, K, 8] calls at each hit."""
+        """[S, H, K, 9] calls at each hit."""
         return self.per_target(_hit_calls)
 
 
 def _hit_calls(part: Finished) -> np.ndarray:
-    """[K, *lanes, 8] calls at each hit, looked up in the events where they are shared."""
+    """[K, *lanes, 9] calls at each hit, looked up in the events where they are shared."""
     hits = part.hits
     if hits.calls.ndim > 2:
         return hits.calls

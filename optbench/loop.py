@@ -36,7 +36,7 @@ class Inputs(NamedTuple):
     stop_level: Leaf  # [*lanes] merit at which a lane is done
     diverged_level: Leaf  # [*lanes] merit above which a lane is given up
     reference: Leaf  # subtracted from f in the merit
-    prices: Leaf  # [8] per kind of call
+    prices: Leaf  # [9] per kind of call
     budget: Leaf  # in gradient-equivalents
     record: Leaf  # [R] flat lanes whose points are logged
 
@@ -46,7 +46,7 @@ class Log(NamedTuple):
 
     value: Leaf  # [C, *lanes]
     gradient_norm: Leaf  # [C, *lanes]
-    calls: Leaf  # [C, 8] or [C, *lanes, 8]
+    calls: Leaf  # [C, 9] or [C, *lanes, 9]
     params: Params  # [C, R, ...]
     diagnostics: Leaf  # [C, D, *lanes]
 
@@ -60,7 +60,7 @@ class Hits(NamedTuple):
 
     next_level: Leaf  # [*lanes] the easiest level not yet met; NaN once all are
     steps: Leaf  # [K, *lanes], -1 where not met
-    calls: Leaf  # [K, *lanes, 8], or [E, 8] where shared
+    calls: Leaf  # [K, *lanes, 9], or [E, 9] where shared
     events: Leaf  # [E] step of each event, or [0] where calls vary
     num_events: Leaf
 
@@ -71,7 +71,7 @@ class Moving(NamedTuple):
     step: Leaf
     evaluation: Evaluation
     slots: tuple[Leaf, ...]
-    calls: Leaf  # [8] or [*lanes, 8]
+    calls: Leaf  # [9] or [*lanes, 9]
 
 
 class Carry(NamedTuple):

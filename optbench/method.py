@@ -128,6 +128,11 @@ class Method:
         own = any(p.name == name for p in catalog.parameters(self.factory))
         return own or (self.inner is not None and self.inner._accepts(name))
 
+    @property
+    def hosted(self) -> bool:
+        """Whether it has no step, and runs on the host: its factory returns a `HostSolver`."""
+        return self.inner is None and catalog.returned(self.factory) == "HostSolver"
+
     def build(self, values: Mapping[tuple[int, str], Any], depth: int = 0) -> Optimizer:
         """The optimizer, closed over a value (a tracer, inside a trace) per hyperparameter.
 
@@ -137,6 +142,27 @@ class Method:
 
         Raises:
             OptbenchError: the factory refuses its arguments, or returns no optimizer.
+        """
+        built = self.make(values, depth)
+        if isinstance(built, Optimizer):
+            return built
+        if isinstance(built, optax.GradientTransformation):
+            return from_optax(built)
+        if self.hosted:
+            raise OptbenchError(
+                f"optimizer {self.name!r} has no step that could be traced or wrapped",
+                "name it alone: it runs as it is, on the host",
+            )
+        raise OptbenchError(
+            f"optimizer {self.name!r} returns a {type(built).__name__}",
+            "a factory returns an optbench.Optimizer or an optax.GradientTransformation",
+        )
+
+    def make(self, values: Mapping[tuple[int, str], Any], depth: int = 0) -> Any:
+        """What the factory returns, as it is; the arguments are those of `build`.
+
+        Raises:
+            OptbenchError: the factory refuses its arguments.
         """
         own = {name: values[depth, name] for name in self._own_continuous()}
         arguments = dict(self.arguments) | own
@@ -149,21 +175,13 @@ class Method:
                 else lambda factor: inner.build(_rated(values, factor), depth + 1)
             )
         try:
-            built = self.factory(**arguments)
+            return self.factory(**arguments)
         except TypeError as error:
             hint = "give what it needs in brackets, or wrap it in a function with defaults"
             if isinstance(error, jax.errors.ConcretizationTypeError):
                 hint = "its numbers arrive traced: write jnp.where instead of a Python if on them"
             message = f"optimizer {self.name!r} cannot be built: {first_line(error)}"
             raise OptbenchError(message, hint) from error
-        if isinstance(built, Optimizer):
-            return built
-        if isinstance(built, optax.GradientTransformation):
-            return from_optax(built)
-        raise OptbenchError(
-            f"optimizer {self.name!r} returns a {type(built).__name__}",
-            "a factory returns an optbench.Optimizer or an optax.GradientTransformation",
-        )
 
 
 GIVE_ARGUMENT = "`optbench list optimizers --json` shows the arguments of each"

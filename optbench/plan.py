@@ -17,6 +17,7 @@ GRID_BLOCK = 128  # log points come in multiples of this
 ROUNDING = 1 + 1e-12  # a cost is a sum of products
 DENSE_STEPS = 64  # logged one by one, later ones log-spaced
 MOST_STEPS = 2**31 - 2  # steps are counted in 32 bits
+DIVERGENCE_FACTOR = 1e8  # a lane is given up once its merit is this many times its start
 ESCAPE = (-1.0,)  # the one target at a saddle: as far below it as the start was above
 
 
@@ -95,7 +96,7 @@ class Plan:
         return log_grid(num_steps)
 
     def prices_on(self, problem: Problem) -> np.ndarray:
-        """[8] price of each kind of call on a problem, where a sample costs its fraction."""
+        """[9] price of each kind of call on a problem, where a sample costs its fraction."""
         shares = dict.fromkeys(Prices._fields, problem.sample_fraction)
         shares |= {"row_gradients": 1 / max(1, problem.num_rows), "whole_gradients": 1.0}
         return np.asarray(self.prices) * np.asarray(Prices(**shares))
@@ -119,6 +120,31 @@ def merit_of(problem: Problem) -> Merit:
     if problem.saddle is not None:
         return "escape"
     return "gradient norm" if problem.certain_minimum is None else "suboptimality"
+
+
+def levels_on(
+    problem: Problem, plan: Plan, value: np.ndarray, norm: np.ndarray
+) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
+    """Per seed: the merit at each target, at which a lane is done, and above which it diverged.
+
+    Args:
+        problem: what is minimized.
+        plan: its targets and noise floor.
+        value: f at the start of each seed.
+        norm: |grad f| there.
+    """
+    kind = merit_of(problem)
+    reference = {"suboptimality": problem.minimum, "escape": problem.saddle, "gradient norm": None}
+    merit = norm if reference[kind] is None else value - reference[kind]
+    levels = [np.abs(merit) * merit.dtype.type(target) for target in plan.targets_on(problem)]
+    stop = {
+        "suboptimality": np.full_like(merit, 10 * plan.noise_floor),
+        "gradient norm": np.zeros_like(merit),
+        "escape": levels[-1],
+    }[kind]
+    limit = DIVERGENCE_FACTOR if problem.bounded_below else np.inf
+    diverged = np.maximum(np.abs(merit), np.finfo(merit.dtype).tiny) * merit.dtype.type(limit)
+    return levels, stop, diverged
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)

@@ -12,6 +12,8 @@ import numpy as np
 from optbench.assembly import assemble
 from optbench.curvature import smallest_eigenvalues
 from optbench.errors import OptbenchError
+from optbench.host import HostJob
+from optbench.hosting import run_hosted
 from optbench.job import Job, begin, prepare
 from optbench.logbook import Block, Finished, Frame, recorded_in
 from optbench.loop import Carry, Inputs
@@ -28,7 +30,7 @@ FIRST_CHUNK = 256  # steps of the first call
 Progress = Callable[[float], None]  # told the share of the work that is done
 
 
-def execute(job: Job, member: int = 0, progress: Progress | None = None) -> Trajectory:
+def execute(job: Job | HostJob, member: int = 0, progress: Progress | None = None) -> Trajectory:
     """Run one member of a job over all its lanes.
 
     Args:
@@ -37,38 +39,50 @@ def execute(job: Job, member: int = 0, progress: Progress | None = None) -> Traj
         progress: told the share of this run that is done.
     """
     began = time.perf_counter()
-    finished: list[Finished] = []
+
+    def tell(share: float) -> None:
+        if progress is not None:
+            progress(share)
+
     with precision(job.plan.dtype):
-        blocks = list(_blocks(job.lanes, job.program.shape))
-        for index, block in enumerate(blocks):
-
-            def tell(share: float, index: int = index) -> None:
-                if progress is not None:
-                    progress((index + share) / len(blocks))
-
-            inputs, carry = begin(job, member, block)
-            carry = _drive(job.program, inputs, carry, tell)
-            finished.append(_finished(job, block, inputs, carry))
-    monitors = tuple(name for name, _ in job.problem.monitors)
+        if isinstance(job, HostJob):
+            finished = [run_hosted(job, tell)]
+        else:
+            finished = _run_blocks(job, member, tell)
     frame = Frame(
         seeds=job.lanes.seeds,
         settings=job.lanes.settings,
         recorded=job.lanes.recorded,
         merit=merit_of(job.problem),
-        exact=job.program.form.exact,
+        exact=job.exact,
         targets=job.plan.targets_on(job.problem),
         noise_floor=job.plan.noise_floor,
         prices=job.plan.prices_on(job.problem),
         budget=job.plan.limit,
-        diagnostics=monitors + job.program.group.members[member].diagnostics,
+        diagnostics=job.diagnostics(member),
     )
     return assemble(
         finished,
         frame,
         curvature=_curvature(job, finished) if _decides(job.problem) else None,
-        compile_seconds=job.program.compile_seconds,
+        compile_seconds=job.compile_seconds,
         run_seconds=time.perf_counter() - began,
     )
+
+
+def _run_blocks(job: Job, member: int, tell: Progress) -> list[Finished]:
+    """Run the lanes of one member, block by block."""
+    finished = []
+    blocks = list(_blocks(job.lanes, job.program.shape))
+    for index, block in enumerate(blocks):
+
+        def tell_block(share: float, index: int = index) -> None:
+            tell((index + share) / len(blocks))
+
+        inputs, carry = begin(job, member, block)
+        carry = _drive(job.program, inputs, carry, tell_block)
+        finished.append(_finished(job, block, inputs, carry))
+    return finished
 
 
 def _finished(job: Job, block: Block, inputs: Inputs, carry: Carry) -> Finished:
@@ -102,7 +116,7 @@ def _decides(problem: Problem) -> bool:
     return free and merit_of(problem) == "gradient norm"
 
 
-def _curvature(job: Job, finished: list[Finished]) -> np.ndarray:
+def _curvature(job: Job | HostJob, finished: list[Finished]) -> np.ndarray:
     """[S, H] the smallest Hessian eigenvalue at the end of each lane that met a target."""
     smallest = np.full(job.lanes.shape, np.nan)
     for part in finished:

@@ -13,6 +13,7 @@ import jax
 
 from optbench.cells import Batch
 from optbench.errors import NotApplicable, OptbenchError
+from optbench.host import HostJob
 from optbench.job import Job, prepare
 from optbench.records import Cell
 from optbench.run import execute
@@ -90,13 +91,13 @@ def work_off(batches: Iterable[Batch], store: Store, listener: Listener) -> tupl
 
 def _compile_ahead(
     batches: Iterable[Batch], store: Store, listener: Listener
-) -> Iterator[tuple[Batch, Job | Exception, float]]:
+) -> Iterator[tuple[Batch, Job | HostJob | Exception, float]]:
     """Each batch with its job, or why there is none, and the seconds that took.
 
     While one batch runs, a second thread compiles the next ones.
     """
     waiting = collections.deque(batches)
-    begun: dict[Batch, Future[tuple[Job | Exception, float]]] = {}
+    begun: dict[Batch, Future[tuple[Job | HostJob | Exception, float]]] = {}
     pool = ThreadPoolExecutor(max_workers=1)
     try:
         while waiting:
@@ -116,7 +117,7 @@ def _compile_ahead(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _compiled(batch: Batch) -> tuple[Job | Exception, float]:
+def _compiled(batch: Batch) -> tuple[Job | HostJob | Exception, float]:
     """The job of a batch, or why there is none, and the seconds that took."""
     began = time.perf_counter()
     instance, methods = batch.instance, list(batch.methods.values())
@@ -127,7 +128,9 @@ def _compiled(batch: Batch) -> tuple[Job | Exception, float]:
     return job, time.perf_counter() - began
 
 
-def _run(job: Job, batch: Batch, label: str, listener: Listener) -> Trajectory | Exception:
+def _run(
+    job: Job | HostJob, batch: Batch, label: str, listener: Listener
+) -> Trajectory | Exception:
     def tell(share: float) -> None:
         listener(Running(problem=batch.problem, optimizer=label, share=share))
 

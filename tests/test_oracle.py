@@ -180,7 +180,7 @@ def test_a_missing_fisher_is_not_applicable(problem: Problem, message: str):
 def test_calls_and_prices_name_the_same_kinds():
     assert Calls._fields == Prices._fields
     assert Calls() == (0,) * len(Calls._fields)
-    assert Prices() == (1.0, 1 / 3, 1.5, 1.5, 0.0, 0.0, 1.0, 1.0)
+    assert Prices() == (1.0, 1 / 3, 1.5, 1.5, 0.75, 0.0, 0.0, 1.0, 1.0)
 
 
 def test_whoever_asks_a_refusing_oracle_is_told():

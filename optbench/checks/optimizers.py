@@ -14,6 +14,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from optbench import trees
+from optbench.checks.hosted import check_hosted
 from optbench.checks.plain_loop import (
     CENTER,
     START,
@@ -47,7 +48,8 @@ def check_optimizer(method: Method | Callable[..., Any]) -> tuple[Check, ...]:
     """Hold one deterministic optimizer to the laws.
 
     The problem is that of `make_problem`, with b = 1; b = 0 for the law on decrease, a quadratic
-    with L = 1 and kappa = 10; b = 10 where calls are counted. Weight decay is set to 0.
+    with L = 1 and kappa = 10; b = 10 where calls are counted. Weight decay is set to 0. A solver
+    that runs on the host has laws of its own.
 
     Args:
         method: the method, or its factory; whatever has no default must be given.
@@ -59,6 +61,8 @@ def check_optimizer(method: Method | Callable[..., Any]) -> tuple[Check, ...]:
         OptbenchError: a hyperparameter has neither a value nor a default.
     """
     method = method if isinstance(method, Method) else make_method(method)
+    if method.hosted:
+        return check_hosted(method)
     subject = _Subject(method.settled(known_of(make_problem())))
     for hyper in subject.method.hyperparameters():
         if hyper.value is None:

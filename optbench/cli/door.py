@@ -46,6 +46,9 @@ def require_step(method: Method) -> None:
     Raises:
         OptbenchError: the method cannot be built, or its step is refused.
     """
+    if method.hosted:
+        method.make({(h.depth, h.name): h.value for h in method.hyperparameters()})
+        return
 
     def step(params: Params, values: Any) -> Step:
         optimizer, oracle = method.build(values), Oracle(make_problem(), jax.random.key(0))

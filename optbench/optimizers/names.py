@@ -6,6 +6,7 @@ import functools
 
 from optbench import catalog
 from optbench.catalog import Catalog
+from optbench.optimizers.libraries import optimistix_names, scipy_names
 
 OPTIMIZERS = "optbench.optimizers"  # the catalog of optimizers
 
@@ -13,4 +14,5 @@ OPTIMIZERS = "optbench.optimizers"  # the catalog of optimizers
 @functools.cache
 def known_optimizers() -> Catalog:
     """Name -> factory: the functions of the catalog, then `optax.NAME` and its like."""
-    return catalog.collect(OPTIMIZERS, "Optimizer")
+    own = catalog.collect(OPTIMIZERS, "Optimizer")
+    return own | optimistix_names.entries() | scipy_names.entries()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import optimistix as optx
 
 from optbench.optimizer import Optimizer, Scalar
@@ -25,4 +27,5 @@ def nelder_mead(initial_size: Scalar = 0.1) -> Optimizer:
     loop evaluates the point it reports beyond these, with a gradient the search does not use.
     Source: Nelder and Mead (1965); Nocedal and Wright (2006), section 9.5; optimistix.NelderMead.
     """
-    return from_optimistix(optx.NelderMead(TOLERANCE, TOLERANCE, rdelta=0.0, adelta=initial_size))
+    size = cast(float, initial_size)
+    return from_optimistix(optx.NelderMead(TOLERANCE, TOLERANCE, rdelta=0.0, adelta=size))
