@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import collections
 import inspect
 
 import equinox as eqx
@@ -13,6 +14,7 @@ from walks import ROSENBROCK, WAVY, X0, walk, wavy_at, wavy_grad
 
 import problems
 from optbench.catalog import collect
+from optbench.checks.plain_loop import counting, make_problem
 from optbench.errors import NotApplicable, OptbenchError
 from optbench.labels import find_problem
 from optbench.method import find_method
@@ -150,15 +152,16 @@ def test_complex_params_are_pairs_of_real_ones():
     )
     with jax.enable_x64(True):
         start = {"a": jnp.complex128(START[0] + 1j * START[1]), "b": jnp.float64(START[2])}
-        for optimizer in (levenberg_marquardt(), nonlinear_cg()):
-            oracle = Oracle(problem, jax.random.key(0))
-            seen, state = oracle.value_and_grad(start), optimizer.init(start)
-            for _ in range(4):
-                step = jax.jit(lambda e, s, o=optimizer, q=oracle: o.step(e, s, q))(seen, state)
-                seen, state = step.evaluation, step.state
-            real = walk(optimizer, VALLEY, START, 4).params[-1]
-            np.testing.assert_allclose(pair(seen.params), real, rtol=1e-12)
-            assert seen.params["a"].dtype == jnp.complex128
+        optimizer, oracle = levenberg_marquardt(), Oracle(problem, jax.random.key(0))
+        stepping = jax.jit(lambda seen, state: optimizer.step(seen, state, oracle))
+        seen, state = oracle.value_and_grad(start), optimizer.init(start)
+        for _ in range(4):
+            step = stepping(seen, state)
+            seen, state = step.evaluation, step.state
+        found = np.array([seen.params["a"].real, seen.params["a"].imag, seen.params["b"]])
+    real = walk(optimizer, VALLEY, START, 4).params[-1]
+    np.testing.assert_allclose(found, real, rtol=1e-12)
+    assert seen.params["a"].dtype == jnp.complex128
 
 
 def test_evaluations_returned_are_those_at_the_point():
@@ -323,6 +326,29 @@ def test_least_squares_reach_the_point_that_scipy_reaches(factory, name: str):
 def test_nonlinear_cg_reaches_the_point_that_scipy_reaches():
     found = scipy.optimize.minimize(wavy_at, X0, jac=wavy_grad, method="CG", tol=1e-10)
     np.testing.assert_allclose(walk(nonlinear_cg(), WAVY, X0, 60).params[-1], found.x, atol=1e-7)
+
+
+# ---- counting
+
+
+def test_mapped_calls_are_counted_one_by_one():
+    counts = collections.Counter()
+    oracle = counting(counts)(make_problem(), jax.random.key(0), 0.0)
+    points = jnp.zeros((5, 6))
+    with jax.disable_jit():
+        jax.vmap(oracle.value)(points)
+        jax.vmap(oracle.value_and_grad)(points[:2])
+    assert counts == {VALUE: 5, GRADIENTS: 2}
+
+
+def test_products_with_the_jacobian_are_counted():
+    counts = collections.Counter()
+    oracle = counting(counts)(make_problem(), jax.random.key(0), 0.0)
+    with jax.disable_jit():
+        residuals, product = oracle.linearized_residuals(jnp.zeros(6))
+        jax.lax.map(product, jnp.eye(6))
+    assert residuals.shape == (11,)
+    assert counts == {VALUE: 1, PRODUCTS: 6}
 
 
 # ---- what cannot run

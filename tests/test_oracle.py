@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -175,6 +177,33 @@ def test_a_missing_fisher_is_not_applicable(problem: Problem, message: str):
     with pytest.raises(NotApplicable, match=message) as caught:
         Oracle(problem).fisher_product(jnp.ones(2))
     assert caught.value.hint
+
+
+def test_linearized_residuals_are_the_residuals_and_their_jacobian():
+    def residuals(tree, scale):
+        return scale * jnp.stack([tree["z"].real * tree["x"], tree["z"].imag ** 2])[None]
+
+    problem = Problem(
+        objective=lambda tree, scale: jnp.sum(residuals(tree, scale) ** 2) / 2,
+        start=standard_normal((1,)),
+        data=(np.float32(3.0),),
+        residuals=residuals,
+    )
+    point = {"x": jnp.float32(2.0), "z": jnp.complex64(1 + 2j)}
+    found, product = Oracle(problem).linearized_residuals(point)
+    np.testing.assert_allclose(found, [6.0, 12.0])
+    along = product({"x": jnp.float32(1.0), "z": jnp.complex64(1j)})
+    np.testing.assert_allclose(along, [3.0, 12.0])
+
+
+def test_missing_and_sampled_residuals_are_not_applicable():
+    with pytest.raises(NotApplicable, match="no sum of squares"):
+        Oracle(MLP).linearized_residuals(WEIGHTS)
+    sampled = dataclasses.replace(
+        MLP, residuals=mlp, sample_loss=lambda params, key, *data: mlp_loss(params, *data)
+    )
+    with pytest.raises(NotApplicable, match="sampled"):
+        Oracle(sampled).linearized_residuals(WEIGHTS)
 
 
 def test_calls_and_prices_name_the_same_kinds():
