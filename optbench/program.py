@@ -178,7 +178,7 @@ def trace_group(
                 overs = member.state_over, member.calls_over
                 _OVERS[method.structure, swept, jax.tree.structure(start)] = overs
             members.append(dataclasses.replace(member, method=method))
-    return make_group(members), seen
+        return make_group(members), seen
 
 
 def _outline(tree: Any) -> tuple[Any, ...]:

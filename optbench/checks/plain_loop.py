@@ -68,8 +68,9 @@ def make_problem(bend: float = 1.0, shift: Any = 0.0) -> Problem:
 
     h is log-spaced in [0.1, 1], b = `bend`, s = `shift`; the minimizer is c + s. The terms are
     also given as residuals; as outputs with a loss, so that methods that need a Fisher matrix have
-    one; x as the weights of one dense layer, whose input is 1; and f as the mean of terms w_i f with
-    mean_i w_i = 1, for methods that need a finite sum. All instances share one compiled program.
+    one; x as the weights of one dense layer, whose input is 1; and f as the mean of terms w_i f
+    with mean_i w_i = 1, for methods that need a finite sum. All instances share one compiled
+    program.
     """
     return Problem(
         objective=objective,
