@@ -68,6 +68,8 @@ class Study:
         precision: "float64" or "float32".
         learning_rate: the values swept.
         prices: gradient-equivalents per kind of oracle call.
+        diagnostics: whether to measure curvature, directions and sizes along the path, off the
+            clock, for all learning rates at the first start.
     """
 
     name: str
@@ -80,6 +82,7 @@ class Study:
     precision: str = "float64"
     learning_rate: LogGrid = LogGrid()
     prices: Prices = Prices()
+    diagnostics: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot be run.
@@ -109,7 +112,11 @@ class Study:
     def plan(self) -> Plan:
         """How far each run goes."""
         return Plan(
-            budget=self.budget, targets=self.targets, prices=self.prices, dtype=self.precision
+            budget=self.budget,
+            targets=self.targets,
+            prices=self.prices,
+            dtype=self.precision,
+            diagnostics=self.diagnostics,
         )
 
     def to_toml(self) -> str:
@@ -177,6 +184,12 @@ def _number(key: str, value: Any) -> float:
     return float(_of_kind(key, value, (int, float), "a number"))
 
 
+def _truth(key: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise OptbenchError(f"{key} is {value!r}", "give true or false")
+    return value
+
+
 def _each(reader: Reader, key: str, value: Any) -> tuple[Any, ...]:
     return tuple(reader(key, item) for item in _of_kind(key, value, list, "a list in brackets"))
 
@@ -204,6 +217,7 @@ _STUDY: dict[str, Reader] = {
     "precision": _text,
     "learning_rate": functools.partial(_record, LogGrid, _grid),
     "prices": functools.partial(_record, Prices, dict.fromkeys(Prices._fields, _number)),
+    "diagnostics": _truth,
 }
 
 

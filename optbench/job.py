@@ -97,6 +97,7 @@ def prepare(problem: Problem, methods: Sequence[Method], lanes: Lanes, plan: Pla
         recorded=min(len(lanes.recorded), block[0] * block[1]),
         by_gradient=merit_of(problem) == "gradient norm",
         dtype=plan.dtype,
+        replayed=plan.diagnostics,
     )
     program = compile_program(cast, methods, swept, shape)
     return Job(

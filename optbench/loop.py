@@ -41,6 +41,13 @@ class Inputs(NamedTuple):
     record: Leaf  # [R] flat lanes whose points are logged
 
 
+class States(NamedTuple):
+    """All that decides the next step; of the slots, those shared by all lanes have no lane axis."""
+
+    params: Params  # the point it starts from
+    slots: tuple[Leaf, ...]
+
+
 class Log(NamedTuple):
     """One row per log point."""
 
@@ -49,6 +56,7 @@ class Log(NamedTuple):
     calls: Leaf  # [C, 9] or [C, *lanes, 9]
     params: Params  # [C, R, ...]
     diagnostics: Leaf  # [C, D, *lanes]
+    states: Any  # `States`, [C, H, ...] of the first seed of a block; () where none is asked for
 
 
 class Hits(NamedTuple):
@@ -93,6 +101,7 @@ class Form(NamedTuple):
     lanes: Lanes
     by_gradient: bool  # whether the merit is |grad f|
     exact: bool  # whether hits are seen at every step, or at log points only
+    replayed: int  # settings of the first seed whose states are logged: all of a block, or 0
 
 
 def evaluate(problem: Problem, params: Params, keys: jax.Array) -> tuple[Evaluation, Any]:
@@ -254,7 +263,8 @@ def _log(form: Form, inputs: Inputs, carry: Carry, at_edge: jax.Array) -> Carry:
     recorded = jax.tree.map(
         lambda leaf: leaf.reshape(-1, *leaf.shape[rank:])[inputs.record], points
     )
-    row = Log(value, norm, moving.calls, recorded, _diagnostics(form, inputs, moving, points))
+    told = _diagnostics(form, inputs, moving, points)
+    row = Log(value, norm, moving.calls, recorded, told, _states(form, moving))
     log = jax.tree.map(lambda rows, new: _set_row(rows, new, carry.edge), carry.log, row)
     ended, ends = _ended(form, inputs, carry, (value, norm), points)
     edge = carry.edge + at_edge.astype(carry.edge.dtype)
@@ -295,6 +305,19 @@ def _reported_points(form: Form, inputs: Inputs, moving: Moving) -> Params:
     mapped = over_lanes(lane, (member.over, LANES, member.state_over), LANES, form.lanes)
     state = form.group.unpack(member, moving.slots)
     return mapped(inputs.hypers[0], moving.evaluation.params, state)
+
+
+def _states(form: Form, moving: Moving) -> Any:
+    """What the next step of the first seed's lanes depends on, where a replay asks for it."""
+    if not form.replayed:
+        return ()
+
+    def of_first_seed(leaf: jax.Array) -> jax.Array:
+        return leaf[0] if len(form.lanes) == 2 else leaf[: form.replayed]
+
+    params = jax.tree.map(of_first_seed, moving.evaluation.params)
+    slots = zip(form.group.slots, moving.slots, strict=True)
+    return States(params, tuple(x if s.over == SHARED else of_first_seed(x) for s, x in slots))
 
 
 def _diagnostics(form: Form, inputs: Inputs, moving: Moving, points: Params) -> jax.Array:

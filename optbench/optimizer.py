@@ -35,6 +35,18 @@ class Step(NamedTuple):
     evaluation: Evaluation | None = None
 
 
+class Stability(NamedTuple):
+    """Where a method turns unstable on a quadratic, its state frozen.
+
+    Attributes:
+        threshold: the sharpness lambda_max(P^{-1/2} H P^{-1/2}) above which it diverges.
+        preconditioner: the diagonal P that its step divides by, like the params; None for I.
+    """
+
+    threshold: Any
+    preconditioner: Params | None = None
+
+
 class Optimizer(NamedTuple):
     """An optimizer inside a trace, closed over its hyperparameters.
 
@@ -45,6 +57,7 @@ class Optimizer(NamedTuple):
         report: state -> {name: scalar}, diagnostics for the log.
         feasible: whether its points are feasible, where the problem has constraints.
         by_array: whether its rule depends on how the params are divided into arrays.
+        stability: state -> `Stability`, where the method has a threshold (`optbench.stability`).
     """
 
     init: Callable[[Params], State]
@@ -53,6 +66,7 @@ class Optimizer(NamedTuple):
     report: Callable[[State], dict[str, jax.Array]] | None = None
     feasible: bool = False
     by_array: bool = False
+    stability: Callable[[State], Stability] | None = None
 
 
 Rated = Callable[[Any], Optimizer]  # factor on the learning rate -> the optimizer

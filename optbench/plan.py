@@ -23,7 +23,7 @@ ESCAPE = (-1.0,)  # the one target at a saddle: as far below it as the start was
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Plan:
-    """How far to run and what to log. Values here compile nothing.
+    """How far to run and what to log. Numbers here compile nothing.
 
     Attributes:
         budget: in gradient-equivalents; None for no limit but `num_steps`.
@@ -33,6 +33,7 @@ class Plan:
         log_steps: the steps to log, from 0 on; None for 64 dense ones, then log-spaced.
         noise_floor: rounding error of f near the minimizer; no target counts below 10x.
         dtype: "float64" or "float32".
+        diagnostics: whether to measure the path afterwards, off the clock (`optbench.replay`).
     """
 
     budget: float | None = 1000.0
@@ -42,6 +43,7 @@ class Plan:
     log_steps: tuple[int, ...] | None = None
     noise_floor: float = 0.0
     dtype: str = "float64"
+    diagnostics: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot be run.

@@ -14,7 +14,7 @@ import numpy as np
 from optbench import trees
 from optbench.group import Group, make_group
 from optbench.lanes import LANES, SEEDS, Lanes, lead
-from optbench.loop import Carry, Form, Hits, Inputs, Log, Moving, advance, evaluate
+from optbench.loop import Carry, Form, Hits, Inputs, Log, Moving, States, advance, evaluate
 from optbench.member import Member, examine
 from optbench.method import Method
 from optbench.oracle import Calls, Evaluation
@@ -37,6 +37,7 @@ class Shape:
         recorded: lanes of one block whose points are logged.
         by_gradient: whether the merit is the gradient norm.
         dtype: "float64" or "float32".
+        replayed: whether the states of the first seed of a block are logged.
     """
 
     block: tuple[int, int]
@@ -46,6 +47,7 @@ class Shape:
     recorded: int
     by_gradient: bool
     dtype: str
+    replayed: bool = False
 
     @property
     def lanes(self) -> Lanes:
@@ -126,7 +128,8 @@ def _build(
     with precision(shape.dtype):
         group, seen = trace_group(problem, methods, swept, start, shape.dtype)
         elsewhere = group.reports_elsewhere
-        form = Form(group, shape.lanes, shape.by_gradient, not (problem.stochastic or elsewhere))
+        exact, replayed = not (problem.stochastic or elsewhere), shape.replayed * shape.block[1]
+        form = Form(group, shape.lanes, shape.by_gradient, exact, replayed)
         inputs, carry = _avals(form, shape, abstract(problem), seen)
         stop = jax.ShapeDtypeStruct((), np.int32)
         options = SEARCH_OPTIONS if any(m.asks for m in group.members) else None
@@ -246,11 +249,21 @@ def _avals(form: Form, shape: Shape, problem: Any, seen: Evaluation) -> tuple[In
         calls=aval.integer(shape.grid, *calls),
         params=aval.stacked(seen.params, shape.grid, shape.recorded),
         diagnostics=aval.real(shape.grid, diagnostics, *lanes),
+        states=_state_avals(form, shape, aval, seen) if form.replayed else (),
     )
     hits = _hit_avals(form, shape, aval)
     flag, ended = aval.of(np.dtype(bool)), aval.of(np.dtype(bool), *lanes)
     ends = aval.stacked(seen.params, *lanes) if form.by_gradient else ()
     return inputs, Carry(moving, hits, log, aval.integer(), flag, ended, ends)
+
+
+def _state_avals(form: Form, shape: Shape, aval: _Avals, seen: Evaluation) -> States:
+    rows = shape.grid, form.replayed
+    slots = ((s.dtype, rows[: 1 + (s.over == LANES)], s.shape) for s in form.group.slots)
+    return States(
+        params=aval.stacked(seen.params, *rows),
+        slots=tuple(aval.of(dtype, *lead, *dims) for dtype, lead, dims in slots),
+    )
 
 
 def _hit_avals(form: Form, shape: Shape, aval: _Avals) -> Hits:

@@ -21,6 +21,7 @@ from optbench.method import Method, make_method
 from optbench.plan import Lanes, Plan, change_plan, merit_of
 from optbench.problem import Problem
 from optbench.program import Program, Shape, precision
+from optbench.replay import diagnose
 from optbench.trajectory import Trajectory
 from optbench.validation import validate_problem
 
@@ -39,10 +40,11 @@ def execute(job: Job | HostJob, member: int = 0, progress: Progress | None = Non
         progress: told the share of this run that is done.
     """
     began = time.perf_counter()
+    measured = job.plan.diagnostics and isinstance(job, Job)
 
     def tell(share: float) -> None:
         if progress is not None:
-            progress(share)
+            progress(share / 2 if measured else share)
 
     with precision(job.plan.dtype):
         if isinstance(job, HostJob):
@@ -61,13 +63,21 @@ def execute(job: Job | HostJob, member: int = 0, progress: Progress | None = Non
         budget=job.plan.limit,
         diagnostics=job.diagnostics(member),
     )
-    return assemble(
+    trajectory = assemble(
         finished,
         frame,
         curvature=_curvature(job, finished) if _decides(job.problem) else None,
         compile_seconds=job.compile_seconds,
         run_seconds=time.perf_counter() - began,
     )
+    if not (job.plan.diagnostics and isinstance(job, Job)):
+        return trajectory
+
+    def tell_measured(share: float) -> None:
+        if progress is not None:
+            progress((1 + share) / 2)
+
+    return diagnose(job, member, finished, trajectory, tell_measured)
 
 
 def _run_blocks(job: Job, member: int, tell: Progress) -> list[Finished]:
@@ -90,7 +100,8 @@ def _finished(job: Job, block: Block, inputs: Inputs, carry: Carry) -> Finished:
     rows = int(carry.edge)
     own = recorded_in(job.lanes.recorded, job.lanes.shape, block)
     points = jax.tree.map(lambda leaf: leaf[:rows, : len(own)].copy(), carry.log.params)
-    log = carry.log._replace(params=points)
+    states = jax.tree.map(lambda leaf: leaf[:rows], carry.log.states)
+    log = carry.log._replace(params=points, states=states if block.seeds.start == 0 else ())
     return Finished(block, inputs, carry.hits, log, rows, carry.ends)
 
 

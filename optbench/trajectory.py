@@ -57,7 +57,9 @@ class Trajectory:
         settings: swept hyperparameter -> [H] its values.
         recorded: [R] flat lane indices (seed index * H + setting index) whose points are kept.
         params: pytree of [R, T, ...] points of the recorded lanes, NaN after each one's end.
-        diagnostics: name -> [S, H, T], what the method and the problem's monitors report.
+        diagnostics: name -> [S, H, T], what the method and the problem's monitors report, and, of
+            the first seed's lanes, what was measured on request (`optbench.diagnostics`).
+        diagnostic_calls: kind of oracle call -> [S, H] count that measuring took, in no cost.
         compile_seconds: spent building the program; shared by its group.
         run_seconds: spent running it, compilation apart.
     """
@@ -84,6 +86,7 @@ class Trajectory:
     diagnostics: Mapping[str, np.ndarray]
     compile_seconds: float
     run_seconds: float
+    diagnostic_calls: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
     @property
     def suboptimality(self) -> np.ndarray | None:
@@ -104,7 +107,7 @@ class Trajectory:
         of_lane = ("value", "gradient_norm", "cost", "hit_steps", "hit_costs")
         of_lane += ("initial_merit", "status", "last")
         cut: dict[str, Any] = {n: np.asarray(getattr(self, n)[seed, setting]) for n in of_lane}
-        for name in ("calls", "hit_calls", "diagnostics"):
+        for name in ("calls", "hit_calls", "diagnostics", "diagnostic_calls"):
             cut[name] = {k: v[seed, setting] for k, v in getattr(self, name).items()}
         return dataclasses.replace(
             self,

@@ -75,7 +75,7 @@ def plot(results: Path, kind: str, to: Path | None, as_json: bool) -> ExitCode:
 )
 @json_option
 def export(results: Path, to: str, output: Path | None, as_json: bool) -> ExitCode:
-    """Write runs, hits and curves as tables."""
+    """Write runs, hits, curves and diagnostics as tables."""
     from optbench.report.export import write_tables
     from optbench.results import Results
 

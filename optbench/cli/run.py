@@ -26,6 +26,7 @@ _EXAMPLES = examples(
     "optbench run",
     "optbench run my_study.toml --seeds 20",
     'optbench run --problem "rosenbrock[dim=10]" --optimizer adam --optimizer lbfgs',
+    "optbench run --problem rosenbrock --optimizer gradient_descent --diagnostics",
     'optbench run --problem my_file.py:my_problem --optimizer "adam[b1=0.8]" --budget 5000',
 )
 
@@ -56,6 +57,12 @@ _EXAMPLES = examples(
 )
 @click.option("--seeds", type=int, metavar="N", help="Number of starts.")
 @click.option("--budget", type=float, metavar="B", help="Cost per run, in gradients.")
+@click.option(
+    "--diagnostics",
+    is_flag=True,
+    default=None,
+    help="Measure and draw curvature, directions and sizes along the path, off the clock.",
+)
 def run(
     study: str | None, results: Path | None, fresh: bool, catalog: str, **changes: Any
 ) -> ExitCode:

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from optbench.database import said_plainly
 from optbench.errors import OptbenchError
 from optbench.figures import convergence, sensitivity, style, trajectories
+from optbench.figures.diagnostics import diagnostic_figures
 from optbench.figures.runs import ProblemRuns, problem_runs
 from optbench.results import Results
 
@@ -32,7 +33,9 @@ def plot(
 
     Per problem: `convergence` (merit against cost, with fitted rates), `sensitivity` (cost against
     the learning rate) and, in two dimensions, `trajectories` (a few paths over contours) and
-    `each-trajectory` (one picture per optimizer). Problems without a finished cell have none.
+    `each-trajectory` (one picture per optimizer). Where diagnostics were asked for, those too:
+    `gradient-health`, `sharpness`, `steps`, `underflow`, `parameters` and `gradients`. Problems
+    without a finished cell have none.
 
     Args:
         results: of a study.
@@ -98,6 +101,7 @@ def drawings(runs: ProblemRuns) -> Iterator[tuple[str, Drawing]]:
     if runs.problem.surface is not None and trajectories.paths_of(runs):
         yield "trajectories", trajectories.overlay
         yield "each-trajectory", trajectories.multiples
+    yield from diagnostic_figures(runs)
 
 
 def save(figure: Figure, path: Path) -> None:

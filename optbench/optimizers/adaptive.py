@@ -10,6 +10,13 @@ from __future__ import annotations
 import optax
 
 from optbench.optimizer import Optimizer, Scalar, from_optax
+from optbench.stability import (
+    adam_preconditioner,
+    adam_threshold,
+    gradient_descent_threshold,
+    root_preconditioner,
+    with_threshold,
+)
 
 
 def adam(
@@ -27,7 +34,11 @@ def adam(
 
     Source: Kingma and Ba (2015), algorithm 1, whose defaults these are; optax.adam.
     """
-    return from_optax(optax.adam(learning_rate, b1, b2, eps, eps_root))
+    return with_threshold(
+        from_optax(optax.adam(learning_rate, b1, b2, eps, eps_root)),
+        adam_threshold(learning_rate, b1),
+        adam_preconditioner(b1, b2, eps, eps_root),
+    )
 
 
 def adamw(
@@ -47,7 +58,12 @@ def adamw(
     Source: Loshchilov and Hutter (2019), algorithm 2; defaults of optax.adamw, learning rate of
     Kingma and Ba (2015).
     """
-    return from_optax(optax.adamw(learning_rate, b1, b2, eps, eps_root, weight_decay=weight_decay))
+    decayed = optax.adamw(learning_rate, b1, b2, eps, eps_root, weight_decay=weight_decay)
+    return with_threshold(
+        from_optax(decayed),
+        adam_threshold(learning_rate, b1, weight_decay),
+        adam_preconditioner(b1, b2, eps, eps_root),
+    )
 
 
 def rmsprop(
@@ -70,7 +86,7 @@ def rmsprop(
     Source: Tieleman and Hinton (2012), lecture 6.5; Graves (2013), equations 38 to 41, for
     `centered`; defaults of optax.rmsprop, learning rate of Keras.
     """
-    return from_optax(
+    optimizer = from_optax(
         optax.rmsprop(
             learning_rate,
             decay,
@@ -81,6 +97,10 @@ def rmsprop(
             bias_correction=bias_correction,
         )
     )
+    if centered or bias_correction:
+        return optimizer
+    root = root_preconditioner("nu", eps, eps_in_sqrt=eps_in_sqrt)
+    return with_threshold(optimizer, gradient_descent_threshold(learning_rate), root)
 
 
 def adagrad(
@@ -95,7 +115,11 @@ def adagrad(
     Source: Duchi, Hazan and Singer (2011), figure 1, diagonal form; defaults of optax.adagrad,
     learning rate of torch.optim.Adagrad.
     """
-    return from_optax(optax.adagrad(learning_rate, initial_accumulator_value, eps))
+    return with_threshold(
+        from_optax(optax.adagrad(learning_rate, initial_accumulator_value, eps)),
+        gradient_descent_threshold(learning_rate),
+        root_preconditioner("sum_of_squares", eps),
+    )
 
 
 def lion(

@@ -90,4 +90,6 @@ def _clipped(optimizer: Optimizer, clip: optax.GradientTransformation) -> Optimi
 
     reported = optimizer.eval_params
     eval_params = None if reported is None else lambda p, state: reported(p, state.inner)
-    return Optimizer(init, step, eval_params, report, optimizer.feasible)
+    frozen = optimizer.stability
+    stability = None if frozen is None else lambda state: frozen(state.inner)
+    return Optimizer(init, step, eval_params, report, optimizer.feasible, stability)

@@ -8,6 +8,7 @@ import optax
 from optbench.optimizer import Optimizer, Scalar, State, Step, from_optax
 from optbench.oracle import Evaluation, Oracle
 from optbench.problem import Params
+from optbench.stability import gradient_descent_threshold, with_threshold
 from optbench.theory import optimal
 
 _ROUNDING_UNITS = 10  # rounding error allowed for in f, in eps |f|
@@ -22,7 +23,8 @@ def gradient_descent(learning_rate: Scalar = 0.1) -> Optimizer:
     Calls per step: none beyond the evaluation at the next point.
     Source: Cauchy (1847); Nesterov (2018), section 1.2.3; optax.sgd.
     """
-    return from_optax(optax.sgd(learning_rate))
+    threshold = gradient_descent_threshold(learning_rate)
+    return with_threshold(from_optax(optax.sgd(learning_rate)), threshold)
 
 
 def gradient_descent_backtracking(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import optax
 
 from optbench.optimizer import Optimizer, Scalar, from_optax
+from optbench.stability import heavy_ball_threshold, nesterov_threshold, with_threshold
 from optbench.theory import optimal
 
 
@@ -23,7 +24,8 @@ def momentum(learning_rate: Scalar = 0.1, momentum: Scalar = 0.9) -> Optimizer:
     Calls per step: none beyond the evaluation at the next point.
     Source: Polyak (1964), USSR Comput. Math. Math. Phys. 4(5), pp. 1-17; optax.sgd.
     """
-    return from_optax(optax.sgd(learning_rate, momentum=momentum))
+    threshold = heavy_ball_threshold(learning_rate, momentum)
+    return with_threshold(from_optax(optax.sgd(learning_rate, momentum=momentum)), threshold)
 
 
 @optimal(learning_rate="1/L", momentum="(sqrt(L)-sqrt(mu))/(sqrt(L)+sqrt(mu))")
@@ -39,4 +41,5 @@ def nesterov(learning_rate: Scalar = 0.1, momentum: Scalar = 0.9) -> Optimizer:
     Calls per step: none beyond the evaluation at the next point.
     Source: Nesterov (2018), scheme 2.2.22; Sutskever et al. (2013), section 2; optax.sgd.
     """
-    return from_optax(optax.sgd(learning_rate, momentum=momentum, nesterov=True))
+    accelerated = optax.sgd(learning_rate, momentum=momentum, nesterov=True)
+    return with_threshold(from_optax(accelerated), nesterov_threshold(learning_rate, momentum))

@@ -55,14 +55,15 @@ SCHEMAS: dict[str, dict[str, str]] = {
         "gradient_norm": "float64",
         "merit": "float64",
     },
+    "diagnostics": _LANE | {"step": "int64", "name": "string", "value": "float64"},
 }
 
 
 def write_tables(results: Results, folder: Path, kind: str) -> list[Path]:
-    """Write all cells, all runs, their hits and their curves.
+    """Write all cells, all runs, their hits, their curves and their diagnostics.
 
     One row per cell, per run (a start at one setting), per run and target (step and cost are
-    blank where it was never reached), and per log point. What is unknown is blank. `setting` is
+    blank where it was never reached), per log point, and per log point and diagnostic known there. What is unknown is blank. `setting` is
     the index of the hyperparameters that were swept.
 
     Args:
@@ -90,6 +91,8 @@ def write_tables(results: Results, folder: Path, kind: str) -> list[Path]:
                 add["runs"](_runs(cell, trajectory))
                 add["hits"](_hits(cell, trajectory))
                 add["curves"](_curves(cell, trajectory))
+                for name, logged in trajectory.diagnostics.items():
+                    add["diagnostics"](_diagnostics(cell, trajectory, name, logged))
     return list(paths.values())
 
 
@@ -128,6 +131,13 @@ def _curves(cell: Cell, t: Trajectory) -> Columns:
     logged = (t.cost, t.value, t.gradient_norm, t.merit_values)
     values = (_by_lane(array)[lanes, points] for array in logged)
     return [*_lanes(cell, t, lanes), t.steps[points], *values]
+
+
+def _diagnostics(cell: Cell, t: Trajectory, name: str, logged: np.ndarray) -> Columns:
+    """The log points at which one diagnostic is known."""
+    lanes, points = np.nonzero(~np.isnan(_by_lane(logged)))
+    values = _by_lane(logged)[lanes, points]
+    return [*_lanes(cell, t, lanes), t.steps[points], [name] * len(lanes), values]
 
 
 def _by_lane(logged: np.ndarray) -> np.ndarray:

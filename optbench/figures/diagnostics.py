@@ -1,0 +1,286 @@
+"""What was measured along the path: health of the gradient, curvature, steps, lost digits, leaves.
+
+Each optimizer is shown at its best setting and from the first start, of which alone all settings
+are measured.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from optbench.figures import style
+from optbench.figures.convergence import LABEL_WIDTH, marked
+from optbench.figures.runs import ProblemRuns, Tuned
+from optbench.health import (
+    EXPLODING,
+    LOW_PRECISIONS,
+    SPIKE_FACTOR,
+    SPIKE_WINDOW,
+    STATISTICS,
+    VANISHING,
+)
+
+PANEL_HEIGHT = 2.5  # inches
+MOST_LEAVES = 4  # side by side
+MARGIN = 3.0  # of a logarithmic axis beyond its values, a factor
+LOWEST = 1e-20  # no logarithmic axis goes further down
+
+Scale = Literal["log", "linear", "symlog"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Panel:
+    """One pair of axes.
+
+    Attributes:
+        values: runs of an optimizer -> [T] at its best setting; None where nothing was measured.
+        label: of the vertical axis.
+        scale: of the vertical axis.
+        limits: of the vertical axis; None for what the values need.
+        levels: (height, its name) of horizontal lines.
+        marks: runs -> [T] 1 where a point is to be ringed.
+        title: above it.
+    """
+
+    values: Callable[[Tuned], np.ndarray | None]
+    label: str
+    scale: Scale = "linear"
+    limits: tuple[float, float] | None = None
+    levels: tuple[tuple[float, str], ...] = ()
+    marks: Callable[[Tuned], np.ndarray | None] | None = None
+    title: str = ""
+
+
+def is_measured(runs: ProblemRuns) -> bool:
+    """Whether diagnostics were asked for."""
+    return any("sharpness" in t.trajectory.diagnostics for t in runs.tuned.values())
+
+
+def measured(tuned: Tuned, name: str) -> np.ndarray | None:
+    """[T] one diagnostic at the best setting from the first start; None where it is not known."""
+    found = tuned.trajectory.diagnostics.get(name)
+    if found is None or np.isnan(found[0, tuned.setting]).all():
+        return None
+    return found[0, tuned.setting]
+
+
+def relative_sharpness(tuned: Tuned) -> np.ndarray | None:
+    """[T] the sharpness the method sees, over its threshold; None where it has none."""
+    for kind in ("preconditioned_sharpness", "sharpness"):
+        threshold, found = measured(tuned, f"{kind}_threshold"), measured(tuned, kind)
+        if threshold is not None and found is not None:
+            return found / threshold
+    return None
+
+
+def diagnostic_figures(runs: ProblemRuns) -> Iterator[tuple[str, Callable[[ProblemRuns], Figure]]]:
+    """The figures of what was measured: their names, and what draws them."""
+    if is_measured(runs):
+        yield "gradient-health", gradient_health
+        yield "sharpness", sharpness
+        yield "steps", steps
+        yield "underflow", underflow
+        yield "parameters", functools.partial(leaves, of="params")
+        yield "gradients", functools.partial(leaves, of="gradient")
+
+
+@style.house_style()
+def gradient_health(runs: ProblemRuns) -> Figure:
+    """The gradient norm over steps, with the limits of health and the spikes."""
+    panel = Panel(
+        values=lambda tuned: tuned.trajectory.gradient_norm[0, tuned.setting],
+        label=r"$|\nabla f(x)|$",
+        scale="log",
+        levels=((VANISHING, "vanishing"), (EXPLODING, "exploding")),
+        marks=lambda tuned: measured(tuned, "gradient_spikes"),
+    )
+    told = (
+        f"below {style.power_of_ten(VANISHING)} a gradient vanishes (or f has converged), above "
+        f"{style.power_of_ten(EXPLODING)} it explodes; ringed: spikes, more than {SPIKE_FACTOR} "
+        f"times the median of the {SPIKE_WINDOW} log points before"
+    )
+    return _draw(runs, [[panel]], told, height=2 * PANEL_HEIGHT)
+
+
+@style.house_style()
+def sharpness(runs: ProblemRuns) -> Figure:
+    """The sharpness over steps, alone and over the threshold of each method."""
+    plain = Panel(
+        values=lambda tuned: measured(tuned, "sharpness"),
+        label=r"sharpness $\lambda_{\max}$",
+        scale="log",
+    )
+    relative = Panel(
+        values=relative_sharpness,
+        label="sharpness / threshold",
+        scale="log",
+        levels=((1.0, "edge of stability"),),
+    )
+    told = (
+        "the sharpness is the largest Hessian eigenvalue, not drawn where it is not positive; "
+        "below, over the threshold above which the method diverges on a quadratic: 2 / learning "
+        "rate for gradient descent, more with momentum, 38 / learning rate for Adam, whose "
+        "preconditioned sharpness it is; methods without a known threshold are absent there"
+    )
+    return _draw(runs, [[plain], [relative]], told)
+
+
+@style.house_style()
+def steps(runs: ProblemRuns) -> Figure:
+    """Direction and size of each step, and the share of steps whose gradient was clipped."""
+    cosine = functools.partial(Panel, limits=(-1.08, 1.08), levels=((0.0, ""),))
+    panels = [
+        cosine(values=_named("step_cosine_gradient"), label="cosine to\n$-$gradient"),
+        cosine(values=_named("step_cosine_newton"), label="cosine to\nNewton step"),
+        Panel(values=_named("update_ratio"), label="step / parameters\n(norms)", scale="log"),
+    ]
+    share = {"label": "share of steps\nclipped", "limits": (-0.04, 1.04)}
+    turned = {"label": "cosine to\nunclipped", "limits": (-0.04, 1.04)}
+    for name, facts in (("clipped_fraction", share), ("clipping_cosine", turned)):
+        if any(measured(tuned, name) is not None for tuned in runs.tuned.values()):
+            panels.append(Panel(values=_named(name), **facts))
+    told = (
+        "1 is a step along the negative gradient, or along Newton's step, -1 one against it; "
+        "Newton's step is absent where the Hessian is singular or its equation is not solved; the "
+        "ratio is the norm of the step over that of the parameters"
+    )
+    return _draw(runs, [[panel] for panel in panels], told)
+
+
+@style.house_style()
+def underflow(runs: ProblemRuns) -> Figure:
+    """The share of gradient entries that low precision loses."""
+    panels = [
+        Panel(values=_named(f"underflow_{name}"), label=name, limits=(-0.04, 1.04))
+        for name in LOW_PRECISIONS
+    ]
+    told = (
+        "the share of the gradient's entries that become 0 or subnormal when rounded to this "
+        "precision; loss scaling helps where it is high"
+    )
+    return _draw(runs, [[panel] for panel in panels], told)
+
+
+@style.house_style()
+def leaves(runs: ProblemRuns, of: Literal["params", "gradient"]) -> Figure:
+    """Mean, standard deviation, minimum, maximum and norm of each leaf, the first few leaves.
+
+    Args:
+        runs: of one problem.
+        of: leaves of the parameters or of the gradient.
+    """
+    places = leaf_names(runs, of)
+    scale: dict[str, Scale] = {"std": "log", "norm": "log"}
+    rows = [
+        [
+            Panel(
+                values=_named(f"{place}/{statistic}"),
+                label=statistic if column == 0 else "",
+                scale=scale.get(statistic, "symlog" if of == "gradient" else "linear"),
+                title=style.plain(place.partition("/")[2]) if row == 0 else "",
+            )
+            for column, place in enumerate(places[:MOST_LEAVES])
+        ]
+        for row, statistic in enumerate(STATISTICS)
+    ]
+    what = "parameters" if of == "params" else "gradient"
+    told = f"statistics over the entries of each array of the {what}"
+    if len(places) > MOST_LEAVES:
+        told += f", of which {len(places) - MOST_LEAVES} more are in the results"
+    return _draw(runs, rows, told, height=0.75 * PANEL_HEIGHT)
+
+
+def leaf_names(runs: ProblemRuns, of: str) -> list[str]:
+    """The leaves that were measured, as `params/layer/weights`, or `params` alone."""
+    found: dict[str, None] = {}
+    for tuned in runs.tuned.values():
+        heads = (name.rpartition("/") for name in tuned.trajectory.diagnostics)
+        names = [place for place, _, last in heads if last in STATISTICS]
+        found |= dict.fromkeys(n for n in names if n.partition("/")[0] == of)
+    return list(found)
+
+
+def _named(name: str) -> Callable[[Tuned], np.ndarray | None]:
+    return lambda tuned: measured(tuned, name)
+
+
+def _draw(
+    runs: ProblemRuns, rows: Sequence[Sequence[Panel]], told: str, height: float = PANEL_HEIGHT
+) -> Figure:
+    """Rows of panels, over again for each block of optimizers that colors can tell apart."""
+    groups = [group for group in runs.panels if group]
+    figure = style.new_figure(height * len(rows) * len(groups) + 0.9)
+    shape = len(rows) * len(groups), len(rows[0])
+    grid = figure.subplots(*shape, sharex=True, squeeze=False)
+    for index, group in enumerate(groups):
+        for row, panels in enumerate(rows):
+            for axes, panel in zip(grid[index * len(rows) + row], panels, strict=True):
+                for name in group:
+                    _line(axes, runs, name, panel)
+                _dress(axes, panel)
+    for axes in grid[-1]:
+        axes.set_xlabel("step")
+    figure.suptitle(style.wrapped(runs.problem.label, 60), x=0.02, ha="left", fontweight="bold")
+    lines = {line.get_label(): line for axes in grid.flat for line in axes.get_lines()}
+    shown = [lines[label] for label in (_legend(runs, n) for g in groups for n in g)
+             if label in lines]  # fmt: skip
+    figure.legend(handles=shown, loc="outside right upper", labelspacing=0.7)
+    first = "the first start, each optimizer at its best setting"
+    style.add_caption(figure, f"How to read: {first}; {told}.", runs.missing)
+    return figure
+
+
+def _legend(runs: ProblemRuns, name: str) -> str:
+    facts = runs.tuned[name].setting_text
+    return style.wrapped(name, LABEL_WIDTH) + (f"\n   {facts}" if facts else "")
+
+
+def _line(axes: Axes, runs: ProblemRuns, name: str, panel: Panel) -> None:
+    """One optimizer; of nothing, a line that only the legend shows."""
+    tuned, look = runs.tuned[name], runs.styles[name]
+    values = panel.values(tuned)
+    at = tuned.trajectory.steps
+    values = np.full(len(at), np.nan) if values is None else values
+    if panel.scale == "log":
+        values = np.where(values > 0, values, np.nan)
+    values = np.where(np.isfinite(values), values, np.nan)
+    place = list(runs.styles).index(name) % style.PER_PANEL / style.PER_PANEL
+    every = marked(at + 1.0, place)
+    axes.plot(at, values, **look.line, markevery=every, label=_legend(runs, name), zorder=3)
+    ringed = None if panel.marks is None else panel.marks(tuned)
+    if ringed is not None:
+        rings = {"marker": "o", "s": 90, "facecolors": "none", "edgecolors": "black"}
+        axes.scatter(at[ringed == 1], values[ringed == 1], **rings, zorder=4)
+
+
+def _dress(axes: Axes, panel: Panel) -> None:
+    axes.set_xscale("symlog", linthresh=1, linscale=0.3)
+    axes.set_xlim(left=0)
+    axes.set_ylabel(panel.label)
+    if panel.title:
+        axes.set_title(panel.title, loc="left")
+    drawn = np.concatenate([np.asarray(line.get_ydata(), float) for line in axes.get_lines()])
+    heights = np.append(drawn[~np.isnan(drawn)], [height for height, _ in panel.levels])
+    if panel.scale == "symlog":
+        largest = float(np.abs(heights).max(initial=0.0)) or 1.0
+        axes.set_yscale("symlog", linthresh=max(largest * 1e-3, LOWEST), linscale=0.5)
+    elif panel.scale == "log":
+        axes.set_yscale("log")
+        low, high = heights.min(initial=np.inf), heights.max(initial=0.0)
+        low, high = (max(low, LOWEST), high) if len(heights) and high > LOWEST else (0.1, 10.0)
+        axes.set_ylim(low / MARGIN, high * MARGIN)
+    if panel.limits is not None:
+        axes.set_ylim(*panel.limits)
+    for height, name in panel.levels:
+        axes.axhline(height, color="black", linewidth=1.0, linestyle=":", zorder=2)
+        axes.text(
+            0.99, height, name, transform=axes.get_yaxis_transform(), ha="right", va="bottom",
+            fontsize=style.CAPTION_SIZE,
+        )  # fmt: skip
