@@ -30,7 +30,7 @@ from optbench.program import precision
 from optbench.trajectory import Trajectory
 
 POINTS = 128  # measured at once, fewer where their Krylov spaces would outgrow ENTRIES
-ENTRIES = 1 << 22
+ENTRIES = 1 << 18  # numbers that a cache holds
 
 
 class _Taken(NamedTuple):
@@ -78,7 +78,8 @@ def diagnose(
             for name, values in seen.items():
                 blank = np.full_like(trajectory.value, np.nan)
                 found.setdefault(name, blank)[0, lanes, rows[chunk]] = values
-            np.add.at(calls, (slice(None), 0, lanes), asked.T)
+            for of_kind, of_points in zip(calls, asked.T, strict=True):
+                np.add.at(of_kind[0], lanes, of_points)
             tell((index + begin / len(rows)) / len(parts))
     return dataclasses.replace(
         trajectory,

@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from optbench.figures import style
 from optbench.figures.convergence import LABEL_WIDTH, marked
@@ -29,7 +30,9 @@ from optbench.health import (
 
 PANEL_HEIGHT = 2.5  # inches
 MOST_LEAVES = 4  # side by side
-MARGIN = 3.0  # of a logarithmic axis beyond its values, a factor
+LEGEND_COLUMNS, LEGEND_LINE = 3, 0.5  # below them: side by side, and inches of an optimizer
+MARGIN = 3.3  # of a logarithmic axis beyond its values, a factor: a power of ten lies on it
+LINEAR_DECADES = 2  # below the largest value of an axis with a sign, where it turns linear
 LOWEST = 1e-20  # no logarithmic axis goes further down
 
 Scale = Literal["log", "linear", "symlog"]
@@ -124,10 +127,10 @@ def sharpness(runs: ProblemRuns) -> Figure:
         levels=((1.0, "edge of stability"),),
     )
     told = (
-        "the sharpness is the largest Hessian eigenvalue, not drawn where it is not positive; "
-        "below, over the threshold above which the method diverges on a quadratic: 2 / learning "
-        "rate for gradient descent, more with momentum, 38 / learning rate for Adam, whose "
-        "preconditioned sharpness it is; methods without a known threshold are absent there"
+        "the sharpness is the largest Hessian eigenvalue, where it is positive; below, over the "
+        "threshold above which the method diverges on a quadratic: 2 / (learning rate) for "
+        "gradient descent, more with momentum; for Adam and its kin both are of the "
+        "preconditioned Hessian; methods without a known threshold are absent there"
     )
     return _draw(runs, [[plain], [relative]], told)
 
@@ -216,7 +219,8 @@ def _draw(
 ) -> Figure:
     """Rows of panels, over again for each block of optimizers that colors can tell apart."""
     groups = [group for group in runs.panels if group]
-    figure = style.new_figure(height * len(rows) * len(groups) + 0.9)
+    below = LEGEND_LINE * -(-len(runs.tuned) // LEGEND_COLUMNS) if len(rows[0]) > 1 else 0.0
+    figure = style.new_figure(height * len(rows) * len(groups) + 0.9 + below)
     shape = len(rows) * len(groups), len(rows[0])
     grid = figure.subplots(*shape, sharex=True, squeeze=False)
     for index, group in enumerate(groups):
@@ -231,9 +235,15 @@ def _draw(
     lines = {line.get_label(): line for axes in grid.flat for line in axes.get_lines()}
     shown = [lines[label] for label in (_legend(runs, n) for g in groups for n in g)
              if label in lines]  # fmt: skip
-    figure.legend(handles=shown, loc="outside right upper", labelspacing=0.7)
     first = "the first start, each optimizer at its best setting"
-    style.add_caption(figure, f"How to read: {first}; {told}.", runs.missing)
+    texts = f"How to read: {first}; {told}.", runs.missing
+    style.add_caption(figure, *texts, reserve=below)
+    if below:
+        above = style.caption_height(*texts) / figure.get_size_inches()[1]
+        place = {"loc": "lower center", "bbox_to_anchor": (0.5, above), "ncols": LEGEND_COLUMNS}
+        figure.legend(handles=shown, **place)
+    else:
+        figure.legend(handles=shown, loc="outside right upper", labelspacing=0.7)
     return figure
 
 
@@ -256,13 +266,15 @@ def _line(axes: Axes, runs: ProblemRuns, name: str, panel: Panel) -> None:
     axes.plot(at, values, **look.line, markevery=every, label=_legend(runs, name), zorder=3)
     ringed = None if panel.marks is None else panel.marks(tuned)
     if ringed is not None:
-        rings = {"marker": "o", "s": 90, "facecolors": "none", "edgecolors": "black"}
+        rings = {"marker": "o", "s": 60, "facecolors": "none", "edgecolors": "black"}
         axes.scatter(at[ringed == 1], values[ringed == 1], **rings, zorder=4)
 
 
 def _dress(axes: Axes, panel: Panel) -> None:
     axes.set_xscale("symlog", linthresh=1, linscale=0.3)
-    axes.set_xlim(left=0)
+    last = max((line.get_xdata()[-1] for line in axes.get_lines()), default=1)
+    axes.set_xlim(0, 1.1 * last)
+    axes.set_xticks([0, *10 ** np.arange(1, 1 + int(np.log10(max(last, 10))))])
     axes.set_ylabel(panel.label)
     if panel.title:
         axes.set_title(panel.title, loc="left")
@@ -270,9 +282,13 @@ def _dress(axes: Axes, panel: Panel) -> None:
     heights = np.append(drawn[~np.isnan(drawn)], [height for height, _ in panel.levels])
     if panel.scale == "symlog":
         largest = float(np.abs(heights).max(initial=0.0)) or 1.0
-        axes.set_yscale("symlog", linthresh=max(largest * 1e-3, LOWEST), linscale=0.5)
+        linear = 10.0 ** (np.floor(np.log10(max(largest, LOWEST))) - LINEAR_DECADES)
+        axes.set_yscale("symlog", linthresh=linear)
+        low, high = heights.min(initial=-linear), heights.max(initial=linear)
+        axes.set_ylim(low * MARGIN, high * MARGIN)
     elif panel.scale == "log":
         axes.set_yscale("log")
+        axes.yaxis.set_minor_formatter(NullFormatter())
         low, high = heights.min(initial=np.inf), heights.max(initial=0.0)
         low, high = (max(low, LOWEST), high) if len(heights) and high > LOWEST else (0.1, 10.0)
         axes.set_ylim(low / MARGIN, high * MARGIN)
@@ -282,5 +298,6 @@ def _dress(axes: Axes, panel: Panel) -> None:
         axes.axhline(height, color="black", linewidth=1.0, linestyle=":", zorder=2)
         axes.text(
             0.99, height, name, transform=axes.get_yaxis_transform(), ha="right", va="bottom",
-            fontsize=style.CAPTION_SIZE,
+            fontsize=style.CAPTION_SIZE, zorder=5,
+            bbox={"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 1.0},
         )  # fmt: skip

@@ -63,8 +63,8 @@ def write_tables(results: Results, folder: Path, kind: str) -> list[Path]:
     """Write all cells, all runs, their hits, their curves and their diagnostics.
 
     One row per cell, per run (a start at one setting), per run and target (step and cost are
-    blank where it was never reached), per log point, and per log point and diagnostic known there. What is unknown is blank. `setting` is
-    the index of the hyperparameters that were swept.
+    blank where it was never reached), per log point, and per log point and diagnostic known there.
+    What is unknown is blank. `setting` is the index of the hyperparameters that were swept.
 
     Args:
         results: of a study.
