@@ -11,10 +11,10 @@ import numpy as np
 
 from optbench import trees
 from optbench.blocks import block_lanes, most_lanes
+from optbench.carry import Carry, Inputs
 from optbench.host import HostJob, prepare_hosted
 from optbench.lanes import LANES, SETTINGS
 from optbench.logbook import Block, recorded_in
-from optbench.loop import Carry, Inputs
 from optbench.member import require_values
 from optbench.method import Method
 from optbench.oracle import Calls

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from optbench.loop import Hits, Inputs, Log
+from optbench.carry import Hits, Inputs, Log
 from optbench.oracle import Calls
 from optbench.trajectory import Merit
 

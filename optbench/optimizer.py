@@ -58,6 +58,8 @@ class Optimizer(NamedTuple):
         feasible: whether its points are feasible, where the problem has constraints.
         by_array: whether its rule depends on how the params are divided into arrays.
         stability: state -> `Stability`, where the method has a threshold (`optbench.stability`).
+        stability: (state, share of the run behind) -> `Stability`, where the method has a
+            threshold (`optbench.stability`).
     """
 
     init: Callable[[Params], State]
@@ -67,6 +69,7 @@ class Optimizer(NamedTuple):
     feasible: bool = False
     by_array: bool = False
     stability: Callable[[State], Stability] | None = None
+    stability: Callable[[State, Any], Stability] | None = None
 
 
 Rated = Callable[[Any], Optimizer]  # factor on the learning rate -> the optimizer

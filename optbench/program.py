@@ -12,9 +12,10 @@ import jax
 import numpy as np
 
 from optbench import trees
+from optbench.carry import Carry, Form, Hits, Inputs, Log, Moving, States
 from optbench.group import Group, make_group
 from optbench.lanes import LANES, SEEDS, Lanes, lead
-from optbench.loop import Carry, Form, Hits, Inputs, Log, Moving, States, advance, evaluate
+from optbench.loop import advance, evaluate
 from optbench.member import Member, examine
 from optbench.method import Method
 from optbench.oracle import Calls, Evaluation

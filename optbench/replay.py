@@ -16,12 +16,14 @@ import jax
 import numpy as np
 
 from optbench import trees
+from optbench.carry import Form
 from optbench.diagnostics import calls_per_point, measure
 from optbench.group import Group
 from optbench.health import gradient_health
 from optbench.job import Job
-from optbench.lanes import SHARED
+from optbench.lanes import LANES, SHARED
 from optbench.logbook import Finished
+from optbench.loop import share_behind
 from optbench.member import Hyperparameters, count, step_key
 from optbench.optimizer import Stability
 from optbench.oracle import Calls, Oracle
@@ -46,6 +48,7 @@ class _Point(NamedTuple):
     params: Params
     slots: tuple[Any, ...]
     step: Any
+    progress: Any  # share of the run that is behind
 
 
 def diagnose(
@@ -112,7 +115,7 @@ def _measured(
     rows, settings = (np.pad(index, (0, size - num), mode="edge") for index in places)
     group = job.program.group
     with precision(job.plan.dtype):
-        points = _states(part, group, member, rows, settings)
+        points = _states(part, job.program.form, member, rows, settings)
         key = part.inputs.keys.reshape(-1, 2)[0]
         taken = _retake(group, member, points, key, job.cast)
         taken = jax.tree.map(np.asarray, taken)
@@ -131,12 +134,14 @@ def _measured(
 
 
 def _states(
-    part: Finished, group: Group, member: int, rows: np.ndarray, settings: np.ndarray
+    part: Finished, form: Form, member: int, rows: np.ndarray, settings: np.ndarray
 ) -> _Point:
     """The logged states at some places, with the hyperparameters of their lanes."""
-    logged, over = part.log.states, group.members[member].over
-    hypers = part.inputs.hypers[member]
-    slots = zip(group.slots, logged.slots, strict=True)
+    logged, over = part.log.states, form.group.members[member].over
+    hypers, steps = part.inputs.hypers[member], part.inputs.grid[rows]
+    slots = zip(form.group.slots, logged.slots, strict=True)
+    calls = part.log.calls.reshape(len(part.log.calls), -1, len(Calls._fields))
+    calls = calls[rows, settings if form.group.calls_over == LANES else 0]
     return _Point(
         values={
             name: np.broadcast_to(value, rows.shape) if over[name] == SHARED else value[settings]
@@ -144,7 +149,8 @@ def _states(
         },
         params=jax.tree.map(lambda leaf: leaf[rows, settings], logged.params),
         slots=tuple(x[rows] if s.over == SHARED else x[rows, settings] for s, x in slots),
-        step=part.inputs.grid[rows],
+        step=steps,
+        progress=np.asarray(share_behind(form, part.inputs, steps, calls)),
     )
 
 
@@ -155,11 +161,11 @@ def _retake(group: Group, index: int, points: _Point, key: jax.Array, problem: P
 
     def retake(point: _Point) -> _Taken:
         optimizer = member.method.build(point.values)
-        oracle = Oracle(problem, step_key(key, point.step))
+        oracle = Oracle(problem, step_key(key, point.step), point.progress)
         state = group.unpack(member, point.slots)
         evaluation = oracle.value_and_grad(point.params)
         taken = optimizer.step(evaluation, state, oracle)
-        stability = None if optimizer.stability is None else optimizer.stability(state)
+        stability = optimizer.stability and optimizer.stability(state, point.progress)
         calls = count(taken.calls).at[0].add(1)
         return _Taken(taken.params, calls, stability)
 

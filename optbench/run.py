@@ -10,13 +10,13 @@ import jax
 import numpy as np
 
 from optbench.assembly import assemble
+from optbench.carry import Carry, Inputs
 from optbench.curvature import smallest_eigenvalues
 from optbench.errors import OptbenchError
 from optbench.host import HostJob
 from optbench.hosting import run_hosted
 from optbench.job import Job, begin, prepare
 from optbench.logbook import Block, Finished, Frame, recorded_in
-from optbench.loop import Carry, Inputs
 from optbench.method import Method, make_method
 from optbench.plan import Lanes, Plan, change_plan, merit_of
 from optbench.problem import Problem

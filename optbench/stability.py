@@ -72,7 +72,7 @@ def with_threshold(
         preconditioner: state -> the diagonal P with which the sharpness is meant; None for I.
     """
 
-    def stability(state: State) -> Stability:
+    def stability(state: State, progress: Any) -> Stability:
         return Stability(threshold, None if preconditioner is None else preconditioner(state))
 
     return optimizer._replace(stability=stability)

@@ -91,5 +91,5 @@ def _clipped(optimizer: Optimizer, clip: optax.GradientTransformation) -> Optimi
     reported = optimizer.eval_params
     eval_params = None if reported is None else lambda p, state: reported(p, state.inner)
     frozen = optimizer.stability
-    stability = None if frozen is None else lambda state: frozen(state.inner)
+    stability = None if frozen is None else lambda state, share: frozen(state.inner, share)
     return Optimizer(init, step, eval_params, report, optimizer.feasible, stability)

@@ -15,7 +15,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from optbench import trees
-from optbench.optimizer import Optimizer, Rated, Scalar, State, Step
+from optbench.optimizer import Optimizer, Rated, Scalar, Stability, State, Step
 from optbench.optimizers.gradient_descent import gradient_descent
 from optbench.oracle import Evaluation, Oracle
 from optbench.problem import Params
@@ -183,12 +183,19 @@ def _scheduled(rated: Rated, schedule: Callable[[Any], Any]) -> Optimizer:
     """The optimizer whose learning rate is multiplied by the schedule at every step."""
     start = rated(1.0)
 
+    def at(progress: Any, dtype: Any) -> Optimizer:
+        return rated(jnp.asarray(schedule(jnp.asarray(progress, dtype)), dtype))
+
     def step(evaluation: Evaluation, state: State, oracle: Oracle) -> Step:
         dtype = jnp.result_type(evaluation.value)
-        factor = jnp.asarray(schedule(jnp.asarray(oracle.progress, dtype)), dtype)
-        return rated(factor).step(evaluation, state, oracle)
+        return at(oracle.progress, dtype).step(evaluation, state, oracle)
+
+    def stability(state: State, progress: Any) -> Stability:
+        frozen = at(progress, jnp.result_type(progress)).stability
+        return Stability(jnp.nan) if frozen is None else frozen(state, progress)
 
     def init(params: Params) -> State:
         return rated(schedule(jnp.zeros((), trees.norm(params).dtype))).init(params)
 
-    return start._replace(init=init, step=step)
+    now = None if start.stability is None else stability
+    return start._replace(init=init, step=step, stability=now)
