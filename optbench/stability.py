@@ -61,19 +61,19 @@ def adam_threshold(learning_rate: Any, b1: Any, weight_decay: Any = 0.0) -> Any:
 
 def with_threshold(
     optimizer: Optimizer,
-    threshold: Scalar,
+    threshold: Callable[[], Any],
     preconditioner: Callable[[State], Params] | None = None,
 ) -> Optimizer:
     """The optimizer, said to turn unstable where the sharpness exceeds a threshold.
 
     Args:
         optimizer: any.
-        threshold: of the sharpness.
+        threshold: gives that of the sharpness, where it is asked for: no trace of a step holds it.
         preconditioner: state -> the diagonal P with which the sharpness is meant; None for I.
     """
 
     def stability(state: State, progress: Any) -> Stability:
-        return Stability(threshold, None if preconditioner is None else preconditioner(state))
+        return Stability(threshold(), None if preconditioner is None else preconditioner(state))
 
     return optimizer._replace(stability=stability)
 

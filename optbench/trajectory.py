@@ -108,7 +108,7 @@ class Trajectory:
         of_lane += ("initial_merit", "status", "last")
         cut: dict[str, Any] = {n: np.asarray(getattr(self, n)[seed, setting]) for n in of_lane}
         for name in ("calls", "hit_calls", "diagnostics", "diagnostic_calls"):
-            cut[name] = {k: v[seed, setting] for k, v in getattr(self, name).items()}
+            cut[name] = {k: np.asarray(v[seed, setting]) for k, v in getattr(self, name).items()}
         return dataclasses.replace(
             self,
             **cut,

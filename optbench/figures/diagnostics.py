@@ -233,8 +233,7 @@ def _draw(
         axes.set_xlabel("step")
     figure.suptitle(style.wrapped(runs.problem.label, 60), x=0.02, ha="left", fontweight="bold")
     lines = {line.get_label(): line for axes in grid.flat for line in axes.get_lines()}
-    shown = [lines[label] for label in (_legend(runs, n) for g in groups for n in g)
-             if label in lines]  # fmt: skip
+    shown = [lines[_legend(runs, name)] for group in groups for name in group]
     first = "the first start, each optimizer at its best setting"
     texts = f"How to read: {first}; {told}.", runs.missing
     style.add_caption(figure, *texts, reserve=below)

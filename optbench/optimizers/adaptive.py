@@ -36,7 +36,7 @@ def adam(
     """
     return with_threshold(
         from_optax(optax.adam(learning_rate, b1, b2, eps, eps_root)),
-        adam_threshold(learning_rate, b1),
+        lambda: adam_threshold(learning_rate, b1),
         adam_preconditioner(b1, b2, eps, eps_root),
     )
 
@@ -61,7 +61,7 @@ def adamw(
     decayed = optax.adamw(learning_rate, b1, b2, eps, eps_root, weight_decay=weight_decay)
     return with_threshold(
         from_optax(decayed),
-        adam_threshold(learning_rate, b1, weight_decay),
+        lambda: adam_threshold(learning_rate, b1, weight_decay),
         adam_preconditioner(b1, b2, eps, eps_root),
     )
 
@@ -100,7 +100,7 @@ def rmsprop(
     if centered or bias_correction:
         return optimizer
     root = root_preconditioner("nu", eps, eps_in_sqrt=eps_in_sqrt)
-    return with_threshold(optimizer, gradient_descent_threshold(learning_rate), root)
+    return with_threshold(optimizer, lambda: gradient_descent_threshold(learning_rate), root)
 
 
 def adagrad(
@@ -117,7 +117,7 @@ def adagrad(
     """
     return with_threshold(
         from_optax(optax.adagrad(learning_rate, initial_accumulator_value, eps)),
-        gradient_descent_threshold(learning_rate),
+        lambda: gradient_descent_threshold(learning_rate),
         root_preconditioner("sum_of_squares", eps),
     )
 

@@ -23,8 +23,9 @@ def gradient_descent(learning_rate: Scalar = 0.1) -> Optimizer:
     Calls per step: none beyond the evaluation at the next point.
     Source: Cauchy (1847); Nesterov (2018), section 1.2.3; optax.sgd.
     """
-    threshold = gradient_descent_threshold(learning_rate)
-    return with_threshold(from_optax(optax.sgd(learning_rate)), threshold)
+    return with_threshold(
+        from_optax(optax.sgd(learning_rate)), lambda: gradient_descent_threshold(learning_rate)
+    )
 
 
 def gradient_descent_backtracking(

@@ -24,8 +24,10 @@ def momentum(learning_rate: Scalar = 0.1, momentum: Scalar = 0.9) -> Optimizer:
     Calls per step: none beyond the evaluation at the next point.
     Source: Polyak (1964), USSR Comput. Math. Math. Phys. 4(5), pp. 1-17; optax.sgd.
     """
-    threshold = heavy_ball_threshold(learning_rate, momentum)
-    return with_threshold(from_optax(optax.sgd(learning_rate, momentum=momentum)), threshold)
+    return with_threshold(
+        from_optax(optax.sgd(learning_rate, momentum=momentum)),
+        lambda: heavy_ball_threshold(learning_rate, momentum),
+    )
 
 
 @optimal(learning_rate="1/L", momentum="(sqrt(L)-sqrt(mu))/(sqrt(L)+sqrt(mu))")
@@ -41,5 +43,7 @@ def nesterov(learning_rate: Scalar = 0.1, momentum: Scalar = 0.9) -> Optimizer:
     Calls per step: none beyond the evaluation at the next point.
     Source: Nesterov (2018), scheme 2.2.22; Sutskever et al. (2013), section 2; optax.sgd.
     """
-    accelerated = optax.sgd(learning_rate, momentum=momentum, nesterov=True)
-    return with_threshold(from_optax(accelerated), nesterov_threshold(learning_rate, momentum))
+    return with_threshold(
+        from_optax(optax.sgd(learning_rate, momentum=momentum, nesterov=True)),
+        lambda: nesterov_threshold(learning_rate, momentum),
+    )
