@@ -17,7 +17,7 @@ import numpy as np
 from optbench import trees
 from optbench.host import HostJob, HostOracle, Spent, measure
 from optbench.logbook import Block, Finished
-from optbench.loop import Hits, Inputs, Log
+from optbench.carry import Hits, Inputs, Log
 from optbench.oracle import Calls
 from optbench.plan import levels_on, merit_of
 

@@ -250,15 +250,17 @@ def _avals(form: Form, shape: Shape, problem: Any, seen: Evaluation) -> tuple[In
         calls=aval.integer(shape.grid, *calls),
         params=aval.stacked(seen.params, shape.grid, shape.recorded),
         diagnostics=aval.real(shape.grid, diagnostics, *lanes),
-        states=_state_avals(form, shape, aval, seen) if form.replayed else (),
+        states=_state_avals(form, shape, aval, seen),
     )
     hits = _hit_avals(form, shape, aval)
-    flag, ended = aval.of(np.dtype(bool)), aval.of(np.dtype(bool), *lanes)
+    flags = aval.of(np.dtype(bool)), aval.of(np.dtype(bool), *lanes)
     ends = aval.stacked(seen.params, *lanes) if form.by_gradient else ()
-    return inputs, Carry(moving, hits, log, aval.integer(), flag, ended, ends)
+    return inputs, Carry(moving, hits, log, aval.integer(), *flags, ends)
 
 
-def _state_avals(form: Form, shape: Shape, aval: _Avals, seen: Evaluation) -> States:
+def _state_avals(form: Form, shape: Shape, aval: _Avals, seen: Evaluation) -> Any:
+    if not form.replayed:
+        return ()
     rows = shape.grid, form.replayed
     slots = ((s.dtype, rows[: 1 + (s.over == LANES)], s.shape) for s in form.group.slots)
     return States(

@@ -81,8 +81,8 @@ def diagnose(
             for name, values in seen.items():
                 blank = np.full_like(trajectory.value, np.nan)
                 found.setdefault(name, blank)[0, lanes, rows[chunk]] = values
-            for of_kind, of_points in zip(calls, asked.T, strict=True):
-                np.add.at(of_kind[0], lanes, of_points)
+            for kind, of_points in enumerate(asked.T):
+                np.add.at(calls[kind, 0], lanes, of_points)
             tell((index + begin / len(rows)) / len(parts))
     return dataclasses.replace(
         trajectory,

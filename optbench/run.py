@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -40,17 +41,18 @@ def execute(job: Job | HostJob, member: int = 0, progress: Progress | None = Non
         progress: told the share of this run that is done.
     """
     began = time.perf_counter()
-    measured = job.plan.diagnostics and isinstance(job, Job)
+    replayed = job if job.plan.diagnostics and isinstance(job, Job) else None
+    parts = 1 if replayed is None else 2  # the run, and what is measured along its path
 
-    def tell(share: float) -> None:
+    def tell(part: int, share: float) -> None:
         if progress is not None:
-            progress(share / 2 if measured else share)
+            progress((part + share) / parts)
 
     with precision(job.plan.dtype):
         if isinstance(job, HostJob):
-            finished = [run_hosted(job, tell)]
+            finished = [run_hosted(job, functools.partial(tell, 0))]
         else:
-            finished = _run_blocks(job, member, tell)
+            finished = _run_blocks(job, member, functools.partial(tell, 0))
     frame = Frame(
         seeds=job.lanes.seeds,
         settings=job.lanes.settings,
@@ -70,14 +72,9 @@ def execute(job: Job | HostJob, member: int = 0, progress: Progress | None = Non
         compile_seconds=job.compile_seconds,
         run_seconds=time.perf_counter() - began,
     )
-    if not (job.plan.diagnostics and isinstance(job, Job)):
+    if replayed is None:
         return trajectory
-
-    def tell_measured(share: float) -> None:
-        if progress is not None:
-            progress((1 + share) / 2)
-
-    return diagnose(job, member, finished, trajectory, tell_measured)
+    return diagnose(replayed, member, finished, trajectory, functools.partial(tell, 1))
 
 
 def _run_blocks(job: Job, member: int, tell: Progress) -> list[Finished]:

@@ -1,8 +1,4 @@
-"""What was measured along the path: health of the gradient, curvature, steps, lost digits, leaves.
-
-Each optimizer is shown at its best setting and from the first start, of which alone all settings
-are measured.
-"""
+"""What was measured along the path, of each optimizer at its best setting from the first start."""
 
 from __future__ import annotations
 
@@ -270,15 +266,26 @@ def _line(axes: Axes, runs: ProblemRuns, name: str, panel: Panel) -> None:
 
 
 def _dress(axes: Axes, panel: Panel) -> None:
+    lines = axes.get_lines()
+    last = max(float(np.asarray(line.get_xdata()).max()) for line in lines)
     axes.set_xscale("symlog", linthresh=1, linscale=0.3)
-    last = max((line.get_xdata()[-1] for line in axes.get_lines()), default=1)
     axes.set_xlim(0, 1.1 * last)
-    axes.set_xticks([0, *10 ** np.arange(1, 1 + int(np.log10(max(last, 10))))])
+    axes.set_xticks(np.append(0, 10 ** np.arange(1, 1 + int(np.log10(max(last, 10))))))
     axes.set_ylabel(panel.label)
-    if panel.title:
-        axes.set_title(panel.title, loc="left")
-    drawn = np.concatenate([np.asarray(line.get_ydata(), float) for line in axes.get_lines()])
-    heights = np.append(drawn[~np.isnan(drawn)], [height for height, _ in panel.levels])
+    axes.set_title(panel.title, loc="left")
+    drawn = np.concatenate([np.asarray(line.get_ydata(), float) for line in lines])
+    _scale(axes, panel, np.append(drawn[~np.isnan(drawn)], [at for at, _ in panel.levels]))
+    for height, name in panel.levels:
+        axes.axhline(height, color="black", linewidth=1.0, linestyle=":", zorder=2)
+        axes.text(
+            0.99, height, name, transform=axes.get_yaxis_transform(), ha="right", va="bottom",
+            fontsize=style.CAPTION_SIZE, zorder=5,
+            bbox={"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 1.0},
+        )  # fmt: skip
+
+
+def _scale(axes: Axes, panel: Panel, heights: np.ndarray) -> None:
+    """The vertical axis around these heights."""
     if panel.scale == "symlog":
         largest = float(np.abs(heights).max(initial=0.0)) or 1.0
         linear = 10.0 ** (np.floor(np.log10(max(largest, LOWEST))) - LINEAR_DECADES)
@@ -293,10 +300,3 @@ def _dress(axes: Axes, panel: Panel) -> None:
         axes.set_ylim(low / MARGIN, high * MARGIN)
     if panel.limits is not None:
         axes.set_ylim(*panel.limits)
-    for height, name in panel.levels:
-        axes.axhline(height, color="black", linewidth=1.0, linestyle=":", zorder=2)
-        axes.text(
-            0.99, height, name, transform=axes.get_yaxis_transform(), ha="right", va="bottom",
-            fontsize=style.CAPTION_SIZE, zorder=5,
-            bbox={"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 1.0},
-        )  # fmt: skip
