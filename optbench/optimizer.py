@@ -57,7 +57,6 @@ class Optimizer(NamedTuple):
         report: state -> {name: scalar}, diagnostics for the log.
         feasible: whether its points are feasible, where the problem has constraints.
         by_array: whether its rule depends on how the params are divided into arrays.
-        stability: state -> `Stability`, where the method has a threshold (`optbench.stability`).
         stability: (state, share of the run behind) -> `Stability`, where the method has a
             threshold (`optbench.stability`).
     """
@@ -68,7 +67,6 @@ class Optimizer(NamedTuple):
     report: Callable[[State], dict[str, jax.Array]] | None = None
     feasible: bool = False
     by_array: bool = False
-    stability: Callable[[State], Stability] | None = None
     stability: Callable[[State, Any], Stability] | None = None
 
 

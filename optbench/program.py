@@ -252,10 +252,9 @@ def _avals(form: Form, shape: Shape, problem: Any, seen: Evaluation) -> tuple[In
         diagnostics=aval.real(shape.grid, diagnostics, *lanes),
         states=_state_avals(form, shape, aval, seen),
     )
-    hits = _hit_avals(form, shape, aval)
     flags = aval.of(np.dtype(bool)), aval.of(np.dtype(bool), *lanes)
     ends = aval.stacked(seen.params, *lanes) if form.by_gradient else ()
-    return inputs, Carry(moving, hits, log, aval.integer(), *flags, ends)
+    return inputs, Carry(moving, _hit_avals(form, shape, aval), log, aval.integer(), *flags, ends)
 
 
 def _state_avals(form: Form, shape: Shape, aval: _Avals, seen: Evaluation) -> Any:

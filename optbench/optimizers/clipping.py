@@ -92,4 +92,6 @@ def _clipped(optimizer: Optimizer, clip: optax.GradientTransformation) -> Optimi
     eval_params = None if reported is None else lambda p, state: reported(p, state.inner)
     frozen = optimizer.stability
     stability = None if frozen is None else lambda state, share: frozen(state.inner, share)
-    return Optimizer(init, step, eval_params, report, optimizer.feasible, stability)
+    return optimizer._replace(
+        init=init, step=step, eval_params=eval_params, report=report, stability=stability
+    )
