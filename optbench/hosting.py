@@ -15,9 +15,9 @@ import jax
 import numpy as np
 
 from optbench import trees
+from optbench.carry import Hits, Inputs, Log
 from optbench.host import HostJob, HostOracle, Spent, measure
 from optbench.logbook import Block, Finished
-from optbench.carry import Hits, Inputs, Log
 from optbench.oracle import Calls
 from optbench.plan import levels_on, merit_of
 
@@ -204,6 +204,7 @@ def _log(walks: list[_Walk], recorded: tuple[int, ...], layout: trees.Layout) ->
         calls=np.array([[row.calls for row in at] for at in table]),
         params=params,
         diagnostics=np.moveaxis(told.reshape(rows, len(walks), -1), -1, 1),
+        states=(),
     )
 
 

@@ -47,4 +47,6 @@ def methods_of(labels: tuple[str, ...]) -> list[Method]:
 
 def job_of(problem: Problem, labels: tuple[str, ...], num_steps: int) -> Job:
     """The compiled lanes of these optimizers, with normal logging and one lane's points."""
-    return prepare(problem, methods_of(labels), LANES, Plan(num_steps=num_steps, budget=None))
+    job = prepare(problem, methods_of(labels), LANES, Plan(num_steps=num_steps, budget=None))
+    assert isinstance(job, Job)  # nothing runs on the host
+    return job

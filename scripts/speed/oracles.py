@@ -78,7 +78,7 @@ def compile_ratios(label: str, methods: dict[str, Method]) -> Iterator[tuple[str
             jax.clear_caches()
             lanes = Lanes(seeds=tuple(range(3 * count + index + 2)))  # a program of its own
             try:
-                seconds.append(prepare(problem, chosen, lanes, plan).program.compile_seconds)
+                seconds.append(prepare(problem, chosen, lanes, plan).compile_seconds)
             except Exception:
                 seconds.append(np.nan)
         ratio = 2 * seconds[1] / (seconds[0] + seconds[2])
