@@ -13,7 +13,7 @@ import optax
 from optbench import catalog, theory
 from optbench.catalog import Catalog, Label
 from optbench.errors import OptbenchError, first_line, unknown_name
-from optbench.optimizer import Optimizer, from_optax
+from optbench.optimizer import Optimizer, Rated, from_optax
 
 
 @dataclasses.dataclass(frozen=True)
@@ -168,11 +168,10 @@ class Method:
         arguments = dict(self.arguments) | own
         wrapped = _wrapped_parameter(self.factory)
         if self.inner is not None and wrapped is not None:
-            inner = self.inner
             arguments[wrapped.name] = (
-                inner.build(values, depth + 1)
+                self.inner.build(values, depth + 1)
                 if wrapped.annotation == "Optimizer"
-                else lambda factor: inner.build(_rated(values, factor), depth + 1)
+                else _rated(self.inner, values, depth + 1)
             )
         try:
             return self.factory(**arguments)
@@ -195,10 +194,20 @@ def _wrapped_parameter(factory: Callable[..., Any]) -> catalog.Parameter | None:
     return next((p for p in catalog.parameters(factory) if p.annotation in wrapped), None)
 
 
-def _rated(values: Mapping[tuple[int, str], Any], factor: Any) -> dict[tuple[int, str], Any]:
-    """The values with the learning rate of the innermost owner multiplied."""
+def _rated(method: Method, values: Mapping[tuple[int, str], Any], depth: int) -> Rated:
+    """The method with the learning rate of the innermost owner left open."""
     owner = max(key for key in values if key[1] == RATE)
-    return dict(values) | {owner: values[owner] * factor}
+
+    def at(factor: Any) -> Optimizer:
+        return method.build(dict(values) | {owner: values[owner] * factor}, depth)
+
+    return Rated(at, values[owner], _multiplies_rate(method))
+
+
+def _multiplies_rate(method: Method) -> bool:
+    wrapped = _wrapped_parameter(method.factory)
+    own = wrapped is not None and wrapped.annotation == "Rated"
+    return own or (method.inner is not None and _multiplies_rate(method.inner))
 
 
 def _is_continuous(parameter: catalog.Parameter) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -59,6 +60,7 @@ class Optimizer(NamedTuple):
         by_array: whether its rule depends on how the params are divided into arrays.
         stability: (state, share of the run behind) -> `Stability`, where the method has a
             threshold (`optbench.stability`).
+        by_origin: whether its rule depends, weight decay apart, on where the origin of params is.
     """
 
     init: Callable[[Params], State]
@@ -68,9 +70,26 @@ class Optimizer(NamedTuple):
     feasible: bool = False
     by_array: bool = False
     stability: Callable[[State, Any], Stability] | None = None
+    by_origin: bool = False
 
 
-Rated = Callable[[Any], Optimizer]  # factor on the learning rate -> the optimizer
+@dataclasses.dataclass(frozen=True, eq=False)
+class Rated:
+    """An optimizer whose learning rate is a wrapper's to multiply.
+
+    Attributes:
+        at: factor on the learning rate -> the optimizer.
+        learning_rate: the learning rate, where the factor is 1.
+        multiplied: whether another wrapper, inside, multiplies it too.
+    """
+
+    at: Callable[[Any], Optimizer]
+    learning_rate: Any
+    multiplied: bool = False
+
+    def __call__(self, factor: Any) -> Optimizer:
+        """The optimizer with its learning rate multiplied."""
+        return self.at(factor)
 
 
 _EXTRA_ARGUMENTS = ((), ("value",), ("value", "grad", "value_fn"))
