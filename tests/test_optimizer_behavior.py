@@ -126,8 +126,8 @@ def test_clipping_reports_what_it_did(wrapper, first_step, cosine: float, is_cli
     with jax.enable_x64(True):
         reports = jax.vmap(optimizer.report)(jax.tree.map(jnp.asarray, steps.state))
     np.testing.assert_allclose(reports["clipped_fraction"], clipped / np.arange(1, 7), rtol=1e-15)
-    np.testing.assert_allclose(reports["clipping_cosine"][0], cosine, rtol=1e-15)
-    np.testing.assert_allclose(reports["clipping_cosine"][-1], 1.0, rtol=1e-15)
+    np.testing.assert_allclose(reports["clipping_cosine"][0], cosine, rtol=1e-14)
+    np.testing.assert_allclose(reports["clipping_cosine"][-1], 1.0, rtol=1e-14)
 
 
 def test_nothing_is_known_of_clipping_before_a_step():
@@ -159,7 +159,7 @@ def test_wrappers_keep_what_the_wrapped_reports():
 def test_clipping_refuses_methods_that_ask_the_objective(wrapper, inner: Optimizer):
     with pytest.raises(OptbenchError, match="cannot wrap an optimizer that asks") as caught:
         walk(wrapper(inner), ROSENBROCK, [-1.2, 1.0], 1)
-    assert "disagree with the clipped gradient" in caught.value.hint
+    assert "disagree with the gradient handed on" in caught.value.hint
 
 
 def test_clipping_hands_on_the_value():
