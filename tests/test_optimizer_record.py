@@ -57,6 +57,8 @@ def argument_values(parameter: catalog.Parameter) -> st.SearchStrategy:
         return st.booleans()
     if isinstance(parameter.default, int):
         return st.integers(1, 50)
+    if parameter.name == "dtype":
+        return st.sampled_from(["float16", "bfloat16", "float32"])
     return st.one_of(st.floats(0, allow_nan=False), st.integers(0, 9), st.floats(0, 1, width=32))
 
 
