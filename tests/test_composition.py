@@ -62,12 +62,22 @@ CHANGE_THE_GRADIENT = {
     "l2_regularize",
     "accumulate",
     "sam",
+    "adaptive_sam",
+    "orthogonal_gradient",
     "scale_loss",
     "dynamic_loss_scale",
 }
 MOVE_THE_POINT = {"projected", "decouple_weight_decay", "lookahead"}
 SEE_THE_RATE = {"decouple_weight_decay"}
-ASK = {"sam", "projected", "lbfgs", "newton_cg", "damped_newton", "proximal_gradient"}
+ASK = {
+    "sam",
+    "adaptive_sam",
+    "projected",
+    "lbfgs",
+    "newton_cg",
+    "damped_newton",
+    "proximal_gradient",
+}
 ASK |= {"gradient_descent_backtracking"}
 IDLE_AT_FIRST = {"accumulate", "dynamic_loss_scale"}  # until 4 gradients, or a scale that fits
 REPORT_ELSEWHERE = {"average", "exponential_average", "lookahead"}

@@ -17,7 +17,14 @@ from optbench.optimizers.adaptive import adamw
 from optbench.oracle import Calls
 
 OPTIMIZERS = collect("optbench.optimizers", "Optimizer")
-WRAPPED = ("clip_by_value(adam)", "clip_by_global_norm(clip_by_value(momentum))")
+WRAPPED = (
+    "clip_by_value(adam)",
+    "clip_by_global_norm(clip_by_value(momentum))",
+    "average(sam(low_precision_state(adam)))",
+    "cosine_decay(decouple_weight_decay(adam))",
+    "lookahead(newton_cg)",
+    "skip_if_norm_exceeds(lbfgs)",
+)
 
 
 # ---- the laws, over the whole catalog
@@ -144,6 +151,16 @@ def test_laws_reject_a_planted_defect(law: str):
     verdicts = {c.law: c.passed for c in checks.check_optimizer(DEFECTS[law])}
     assert verdicts.keys() == DEFECTS.keys()
     assert [name for name, passed in verdicts.items() if not passed] == [law]
+
+
+@pytest.mark.parametrize(
+    ("law", "declared"), [("any nesting", "by_array"), ("translation", "by_origin")]
+)
+def test_what_a_rule_goes_by_can_be_declared(law: str, declared: str):
+    def factory(learning_rate: float = 0.1):
+        return DEFECTS[law](learning_rate)._replace(**{declared: True})
+
+    assert all(c.passed for c in checks.check_optimizer(factory))
 
 
 def test_exact_calls_pass_and_missing_products_fail():

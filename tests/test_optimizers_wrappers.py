@@ -8,7 +8,7 @@ import ml_dtypes
 import numpy as np
 import optax
 import pytest
-from walks import ROSENBROCK, WAVY, X0, walk, wavy_at, wavy_grad
+from walks import CENTER, QUADRATIC, ROSENBROCK, WAVY, X0, walk, wavy_at, wavy_grad
 
 from optbench.errors import OptbenchError
 from optbench.method import find_method, make_method
@@ -33,10 +33,13 @@ from optbench.optimizers.low_precision import (
 from optbench.optimizers.momentum import momentum
 from optbench.optimizers.names import known_optimizers
 from optbench.optimizers.proximal import projected, proximal_gradient
-from optbench.optimizers.sharpness import sam
+from optbench.optimizers.scale_invariance import orthogonal_gradient
+from optbench.optimizers.sharpness import adaptive_sam, sam
 from optbench.optimizers.weight_decay import decouple_weight_decay, l2_regularize
 from optbench.oracle import Evaluation, Oracle
+from optbench.problem import Problem
 from optbench.run import run
+from optbench.start import standard_normal
 
 STEEP = 3 * X0  # where gradients are above 1
 
@@ -66,7 +69,8 @@ def handed_on(wrapper, params, grad):
         state = optimizer.init(seen.params)
         step = optimizer.step(seen, state, Oracle(WAVY))
         moved = jax.tree.map(lambda a, b: np.asarray(a - b), seen.params, step.params)
-        return moved, jax.tree.map(np.asarray, optimizer.report(step.state))
+        report = optimizer.report or (lambda state: {})
+        return moved, jax.tree.map(np.asarray, report(step.state))
 
 
 def rms_clipped(grad, params):
@@ -384,6 +388,22 @@ def test_sam_walks_as_optax_does():
             np.testing.assert_allclose(point, params, rtol=0, atol=1e-12)
 
 
+def test_adaptive_sam_walks_as_its_algorithm_says():
+    steps = walk(adaptive_sam(gradient_descent(0.1), 0.4, 0.02), WAVY, X0, 8)
+    x = X0
+    for point in steps.params:
+        g, t = wavy_grad(x), np.abs(x) + 0.02
+        x = x - 0.1 * wavy_grad(x + 0.4 * t**2 * g / np.linalg.norm(t * g))
+        np.testing.assert_allclose(point, x, rtol=0, atol=1e-12)
+    assert np.all(steps.calls.value_and_gradients == 1)
+
+
+def test_nothing_is_uphill_of_a_stationary_point():
+    for wrapper in (sam, adaptive_sam):
+        flat = walk(wrapper(gradient_descent()), QUADRATIC, CENTER, 2)
+        np.testing.assert_array_equal(flat.params, [CENTER, CENTER])
+
+
 def test_sam_hands_on_the_value_from_uphill():
     with jax.enable_x64(True):
         optimizer = sam(from_optax(optax.polyak_sgd(f_min=-5.0, max_learning_rate=1e9)), 0.3)
@@ -394,6 +414,35 @@ def test_sam_hands_on_the_value_from_uphill():
     np.testing.assert_allclose(
         step.params, X0 - (wavy_at(ahead) + 5) / (slope @ slope) * slope, rtol=1e-12
     )
+
+
+# ---- gradients across the weights
+
+
+def cosine_of(x, target):
+    """Minus the cosine with a target: it does not depend on the length of x."""
+    return -(x @ target) / jnp.sqrt(x @ x)
+
+
+def test_gradients_across_the_weights():
+    steps = walk(orthogonal_gradient(gradient_descent(0.1)), WAVY, X0, 8)
+    x = X0
+    for point in steps.params:
+        g = wavy_grad(x)
+        x = x - 0.1 * (np.eye(3) - np.outer(x, x) / (x @ x)) @ g
+        np.testing.assert_allclose(point, x, rtol=0, atol=1e-12)
+    assert np.all(np.diff(np.linalg.norm(np.vstack([X0, steps.params]), axis=1)) > 0)
+
+
+def test_gradients_across_the_weights_are_gradients_where_length_does_not_matter():
+    problem = Problem(objective=cosine_of, start=standard_normal((3,)), data=(np.ones(3),))
+    plain, across = (
+        walk(o, problem, X0, 20).params
+        for o in (gradient_descent(0.3), orthogonal_gradient(gradient_descent(0.3)))
+    )
+    np.testing.assert_allclose(across, plain, rtol=0, atol=1e-12)
+    zero, _ = handed_on(orthogonal_gradient, {"x": np.zeros(2)}, {"x": np.ones(2)})
+    np.testing.assert_array_equal(zero["x"], np.ones(2))
 
 
 # ---- low precision
@@ -520,6 +569,8 @@ CHANGING = {
     "l2_regularize": l2_regularize,
     "accumulate": accumulate,
     "sam": sam,
+    "adaptive_sam": adaptive_sam,
+    "orthogonal_gradient": orthogonal_gradient,
     "scale_loss": scale_loss,
     "dynamic_loss_scale": dynamic_loss_scale,
 }
