@@ -22,8 +22,10 @@ from optbench.optimizers.clipping import clip_by_global_norm
 from optbench.optimizers.names import known_optimizers
 from optbench.optimizers.schedules import cosine_decay
 from optbench.oracle import Oracle
+from optbench.problem import Problem
 from optbench.results import Results
 from optbench.run import run
+from optbench.start import standard_normal
 from optbench.study import run_study
 from optbench.theory import known_of
 from problems.classical.bowls import booth
@@ -221,3 +223,25 @@ def test_the_command_line_says_why_not_in_one_line(tmp_path: Path, monkeypatch: 
     told = optbench("run", "--problem", "booth", "--optimizer", label, "--budget", 5)
     assert "cosine_decay(decouple_weight_decay(adam))" in told.output + told.stderr
     assert "Traceback" not in told.output + told.stderr
+
+
+def spread(params, target):
+    leaves = jax.tree.leaves(params)
+    return sum(jnp.sum(jnp.abs(z - target) ** 2 + jnp.abs(z) ** 4) for z in leaves)
+
+
+@pytest.mark.parametrize("dtype", ["complex64", "complex128"])
+def test_complex_params_are_params(dtype: str):
+    start = {"z": np.array([1 + 2j, -0.5j]), "w": np.array([[0.1 - 1j]])}
+    with jax.enable_x64(dtype == "complex128"):
+        params = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), start)
+        target = jnp.asarray(0.5 - 0.5j, dtype)
+        for name in WRAPPERS:
+            traced = functools.partial(two_steps, method_of((name, "gradient_descent")))
+            told = jax.eval_shape(
+                traced,
+                Problem(objective=spread, start=standard_normal((2,)), data=(target,)),
+                params,
+            )
+            for other in told[1:]:
+                assert outline(other[:3]) == outline(told[0][:3]), name

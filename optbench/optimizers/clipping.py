@@ -43,9 +43,12 @@ def clip_by_value(
 ) -> Optimizer:
     """Hand `optimizer` the gradient with each entry cut to [-c, c], c = `max_delta`: this turns it.
 
+    Of complex entries both parts are cut.
+
     Source: Goodfellow, Bengio and Courville (2016), section 10.11.1; optax.clip.
     """
-    return _clipped("clip_by_value", optimizer, optax.clip(max_delta))
+    clip = optax.contrib.split_real_and_imaginary(optax.clip(max_delta))
+    return _clipped("clip_by_value", optimizer, clip)
 
 
 def clip_by_block_rms(
