@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import inspect
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
+import optax.contrib
 
 from optbench import trees
 from optbench.errors import OptbenchError, first_line
@@ -92,48 +95,146 @@ class Rated:
         return self.at(factor)
 
 
-_EXTRA_ARGUMENTS = ((), ("value",), ("value", "grad", "value_fn"))
 _SEARCHES = optax.ScaleByZoomLinesearchState, optax.ScaleByBacktrackingLinesearchState
 
 
 def from_optax(transformation: optax.GradientTransformation) -> Optimizer:
     """An optimizer that applies the updates of an optax gradient transformation.
 
-    Line searches are handed `value`, `grad` and `value_fn`; every trial they make is counted, and
-    the evaluation of one that ends the chain at the accepted point is used.
+    Its update function is handed those of `OFFERED` that it, or a part of it, has as parameters.
+    Every call it makes is counted, trials of line searches included; the evaluation of one that
+    ends the chain at the accepted point is used. A schedule-free transformation reports its
+    averaged point.
 
     Raises:
-        OptbenchError: at the first step, where the transformation needs other extra arguments.
+        OptbenchError: it needs other extra arguments; or, at the first step, it fails.
     """
     transformation = optax.with_extra_args_support(transformation)
+    names = _extra_arguments(transformation.update)
 
     def init(params: Params) -> State:
         with jax.numpy_dtype_promotion("standard"):
             return jax.tree.map(strong, transformation.init(params))
 
     def step(evaluation: Evaluation, state: State, oracle: Oracle) -> Step:
-        params, value, grad = evaluation
-        refusals: list[Exception] = []
-        for names in _EXTRA_ARGUMENTS:
-            offers = {"value": value, "grad": grad}
-            if "value_fn" in names:
-                offers["value_fn"] = oracle.value
-            extra = {name: offers[name] for name in names}
-            try:
-                with jax.numpy_dtype_promotion("standard"):
-                    updates, new_state = transformation.update(grad, state, params, **extra)
-                    new_params = optax.apply_updates(params, updates)
-            except (TypeError, ValueError) as error:
-                refusals.append(error)
-                continue
-            new_state = jax.tree.map(strong, new_state)
-            return _after_search(evaluation, new_params, new_state)
-        raise OptbenchError(
-            f"an optax optimizer cannot take its step: {first_line(refusals[0])}",
-            "value, grad and value_fn are offered; wrap other needs in an Optimizer of your own",
-        ) from refusals[0]
+        params, _, grad = evaluation
+        gradients: list[Any] = []  # one per call of grad_fn, in a loop of Python
+        extra = {name: _offer(name, evaluation, oracle, gradients) for name in names}
+        try:
+            with jax.numpy_dtype_promotion("standard"):
+                updates, new_state = transformation.update(grad, state, params, **extra)
+                new_params = optax.apply_updates(params, updates)
+        except (TypeError, ValueError) as error:
+            raise OptbenchError(
+                f"an optax optimizer cannot take its step: {first_line(error)}",
+                "mend it, or wrap it in an Optimizer of your own",
+            ) from error
+        new_state = jax.tree.map(strong, new_state)
+        calls = Calls(value_and_gradients=len(gradients))
+        if "obj_fn" in names:
+            calls = calls._replace(hessian_products=_num_estimates(state, new_state))
+        return _after_search(evaluation, Step(new_params, new_state, calls))
 
-    return Optimizer(init, step)
+    is_schedule_free = transformation.update.__module__ == optax.contrib.schedule_free.__module__
+    return Optimizer(init, step, _averaged if is_schedule_free else None)
+
+
+def _averaged(params: Params, state: State) -> Params:
+    return optax.contrib.schedule_free_eval_params(state, params)
+
+
+OFFERED = ("value", "grad", "value_fn", "obj_fn", "grad_fn")
+
+
+def _extra_arguments(update: Callable[..., Any]) -> tuple[str, ...]:
+    """Which extra arguments an update function takes, itself or in a part it closes over.
+
+    Raises:
+        OptbenchError: it needs one that is not offered.
+    """
+    found: set[str] = set()
+    queue: list[Any] = [update]
+    seen: dict[int, Any] = {}  # kept alive, so that no other object takes its place
+    while queue:
+        part = queue.pop()
+        if id(part) in seen:
+            continue
+        seen[id(part)] = part
+        if isinstance(part, functools.partial):
+            queue.append(part.func)
+        elif isinstance(part, (tuple, list)):
+            queue += part
+        elif isinstance(part, dict):
+            queue += part.values()
+        elif inspect.ismethod(part):
+            queue += vars(part.__self__).values()
+        elif inspect.isfunction(part):
+            part = inspect.unwrap(part)
+            found |= _beyond_params(part)
+            queue += inspect.getclosurevars(part).nonlocals.values()
+    return tuple(name for name in OFFERED if name in found)
+
+
+def _beyond_params(function: Callable[..., Any]) -> set[str]:
+    """The names that follow (updates, state, params); none of a function of another kind."""
+    named = list(inspect.signature(function).parameters.values())
+    if len(named) < 4 or named[2].name != "params":
+        return set()
+    extra = [p for p in named[3:] if p.kind is not p.VAR_KEYWORD]
+    for parameter in extra:
+        if parameter.default is parameter.empty and parameter.name not in OFFERED:
+            raise OptbenchError(
+                f"an optax optimizer needs {parameter.name!r} at every step",
+                f"{', '.join(OFFERED)} are offered; wrap other needs in an Optimizer of your own",
+            )
+    return {parameter.name for parameter in extra}
+
+
+def _offer(name: str, evaluation: Evaluation, oracle: Oracle, gradients: list[Any]) -> Any:
+    """An extra argument of an update function; calls of grad_fn leave a trace in `gradients`."""
+
+    def grad_fn(params: Params, index: Any) -> Params:
+        gradients.append(index)
+        return oracle.value_and_grad(params).grad
+
+    if name == "value_fn":
+        return oracle.value
+    if name == "obj_fn":
+        return _for_hessian_products(evaluation, oracle)
+    return {"value": evaluation.value, "grad": evaluation.grad, "grad_fn": grad_fn}[name]
+
+
+def _for_hessian_products(evaluation: Evaluation, oracle: Oracle) -> Callable[[Params], Any]:
+    """A function whose Hessian products are the oracle's; its value and gradient are NaN."""
+    nothing = trees.scale(jnp.nan, (evaluation.value, evaluation.grad))
+
+    @jax.custom_jvp
+    def gradient(params: Params) -> Params:
+        return nothing[1]
+
+    @gradient.defjvp
+    def _(primals: Any, tangents: Any) -> Any:
+        return nothing[1], oracle.hessian_product(*primals)(*tangents)
+
+    @jax.custom_vjp
+    def objective(params: Params) -> Any:
+        return nothing[0]
+
+    objective.defvjp(
+        lambda params: (nothing[0], gradient(params)), lambda grad, c: (trees.scale(c, grad),)
+    )
+    return objective
+
+
+def _nodes(state: State, kinds: Any) -> list[Any]:
+    nodes = jax.tree.leaves(state, is_leaf=lambda node: isinstance(node, kinds))
+    return [node for node in nodes if isinstance(node, kinds)]
+
+
+def _num_estimates(before: State, after: State) -> Any:
+    """How many diagonals of the Hessian a step has estimated: each draws from its key."""
+    pairs = (_nodes(state, optax.contrib.HutchinsonState) for state in (before, after))
+    return sum(jnp.any(a.key != b.key).astype(jnp.int32) for a, b in zip(*pairs, strict=True))
 
 
 def strong(leaf: Any) -> Any:
@@ -143,22 +244,22 @@ def strong(leaf: Any) -> Any:
     return jax.lax.convert_element_type(leaf, leaf.dtype) if is_weak else leaf
 
 
-def _after_search(before: Evaluation, params: Params, state: State) -> Step:
-    """The step, with the trials of the line search in the state, if there is one."""
-    nodes = jax.tree.leaves(state, is_leaf=lambda node: isinstance(node, _SEARCHES))
-    searches: list[Any] = [node for node in nodes if isinstance(node, _SEARCHES)]
+def _after_search(before: Evaluation, step: Step) -> Step:
+    """The step, with the trials of the line search in its state, if there is one."""
+    params, state, calls, _ = step
+    searches = _nodes(state, _SEARCHES)
     if not searches:
-        return Step(params, state)
+        return step
     trials = sum(search.info.num_linesearch_steps for search in searches)
     search = searches[-1]
     if search.grad is None:
-        return Step(params, state, Calls(values=trials))
-    calls = Calls(value_and_gradients=trials)
+        return step._replace(calls=calls._replace(values=trials))
+    step = step._replace(calls=calls._replace(value_and_gradients=trials))
     if not _ends_with(state, search):
-        return Step(params, state, calls)  # what follows the search has moved the point on
+        return step  # what follows the search has moved the point on
     moved = search.learning_rate != 0  # a search that fails may keep the value of its last trial
     value, grad = trees.where(moved, (search.value, search.grad), (before.value, before.grad))
-    return Step(params, state, calls, Evaluation(params, value, grad))
+    return step._replace(evaluation=Evaluation(params, value, grad))
 
 
 def _ends_with(state: State, search: Any) -> bool:

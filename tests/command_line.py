@@ -78,8 +78,11 @@ def empty() -> Problem:
 def no_problem() -> Problem:
     return 3
 
-def sophia(learning_rate: float = 0.1):
-    return optax.contrib.sophia(learning_rate)
+def batched(learning_rate: float = 0.1):
+    def update(updates, state, params=None, *, batch):
+        return updates, state
+
+    return optax.GradientTransformationExtraArgs(lambda params: (), update)
 
 def needy(learning_rate: float, num_devices):
     return optax.sgd(learning_rate)

@@ -138,7 +138,7 @@ def test_a_malformed_problem_is_refused_before_anything_runs(here, command, name
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("sophia", "an optax optimizer cannot take its step: obj_fn must be provided"),
+        ("batched", "an optax optimizer needs 'batch' at every step"),
         ("needy", "missing 1 required positional argument: 'num_devices'"),
         ("no_optimizer", "returns a "),
     ],

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import optax.contrib
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -301,11 +302,79 @@ def test_a_failed_search_keeps_point_and_evaluation():
     assert step.evaluation.grad.tolist() == [1.0] and step.calls.value_and_gradients == 4
 
 
+def needy() -> optax.GradientTransformationExtraArgs:
+    def update(updates, state, params=None, *, batch, **extra):
+        return updates, state
+
+    return optax.GradientTransformationExtraArgs(lambda params: (), update)
+
+
 def test_a_transformation_with_other_needs_is_refused_in_one_line():
-    with pytest.raises(OptbenchError, match="an optax optimizer cannot take its step") as caught:
-        steps_of(from_optax(optax.contrib.sophia(0.1)), BOWL, [1.0, 2.0], 1)
-    assert "\n" not in caught.value.message
-    assert "wrap other needs in an Optimizer of your own" in caught.value.hint
+    for transformation in (needy(), optax.chain(optax.sgd(0.1), needy())):
+        with pytest.raises(OptbenchError, match="an optax optimizer needs 'batch'") as caught:
+            from_optax(transformation)
+        assert "\n" not in caught.value.message
+        assert "value, grad, value_fn, obj_fn, grad_fn are offered" in caught.value.hint
+
+
+def test_a_transformation_that_fails_is_told_in_one_line():
+    with pytest.raises(OptbenchError, match="an optax optimizer cannot take its step: 3 is wrong"):
+        steps_of(from_optax(optax.stateless(fails)), BOWL, [1.0, 2.0], 1)
+
+
+def fails(updates, params):
+    raise ValueError("3 is wrong\nand much more")
+
+
+def everything(record: list) -> optax.GradientTransformationExtraArgs:
+    def update(updates, state, params=None, value=None, *, grad_fn, **extra):
+        record.append((set(extra), value))
+        return jax.tree.map(jnp.add, grad_fn(params, 0), grad_fn(params, 1)), state
+
+    return optax.GradientTransformationExtraArgs(lambda params: (), update)
+
+
+def test_extra_arguments_are_those_that_some_part_names():
+    record: list = []
+    whole = optax.flatten(optax.chain(everything(record), optax.scale(-0.1)))
+    (step,) = steps_of(from_optax(whole), BOWL, [1.0, -2.0], 1)
+    assert [names for names, _ in record][0] == set()
+    assert all(value is not None for _, value in record)
+    np.testing.assert_allclose(step.params, [1.0 - 0.2, -2.0 + 0.2 * 6], rtol=1e-6)
+
+
+def test_sophia_asks_for_a_hessian_product_every_so_many_steps():
+    sophia = optax.contrib.sophia(0.1, update_interval=3)
+    taken = steps_of(from_optax(sophia), BOWL, [1.0, -2.0], 5)
+    assert [int(step.calls.hessian_products) for step in taken] == [1, 0, 0, 1, 0]
+    assert all(step.calls.value_and_gradients == 0 for step in taken)
+    with jax.enable_x64(True):  # as optax itself walks, handed the objective
+        params = jnp.array([1.0, -2.0])
+        state = sophia.init(params)
+        for step in taken:
+            grad = jax.grad(bowl)(params, BOWL.data[0])
+            updates, state = sophia.update(
+                grad, state, params, obj_fn=lambda p: bowl(p, BOWL.data[0])
+            )
+            params = optax.apply_updates(params, updates)
+            np.testing.assert_allclose(step.params, params, rtol=1e-12)
+
+
+def test_opaque_sam_is_charged_for_the_gradients_on_its_way():
+    climb = optax.chain(optax.contrib.normalize(), optax.sgd(0.1))
+    for period in (1, 2, 4):
+        sam = optax.contrib.sam(optax.sgd(0.1), climb, sync_period=period, opaque_mode=True)
+        (step,) = steps_of(from_optax(sam), BOWL, [1.0, -2.0], 1)
+        assert step.calls == Calls(value_and_gradients=period - 1)
+
+
+def test_schedule_free_reports_its_averaged_point():
+    optimizer = from_optax(optax.contrib.schedule_free_sgd(0.1))
+    (step,) = steps_of(optimizer, BOWL, [1.0, -2.0], 1)
+    assert optimizer.eval_params is not None
+    averaged = optax.contrib.schedule_free_eval_params(step.state, step.params)
+    np.testing.assert_array_equal(optimizer.eval_params(step.params, step.state), averaged)
+    assert from_optax(optax.sgd(0.1)).eval_params is None
 
 
 def test_states_have_dtypes_of_their_own():

@@ -26,6 +26,7 @@ _EXAMPLES = examples(
     "optbench list problems --family nist",
     "optbench list transforms",
     "optbench list optimizers --json",
+    "optbench list optimizers --all",
     "optbench list problems --problems my_problems",
 )
 
@@ -70,10 +71,18 @@ _COLUMNS: dict[str, dict[str, Callable[[Record], str]]] = {
 @click.option("--family", metavar="NAME", help="Of problems, those of one family.")
 @click.option("--convex", is_flag=True, help="Of problems, the convex ones.")
 @click.option("--max-dim", type=int, metavar="N", help="Of problems, those of dimension <= N.")
+@click.option("--all", "whole", is_flag=True, help="Of optimizers, those of libraries too.")
 @catalog_option
 @json_option
 def list_catalog(
-    kind: str, *, family: str | None, convex: bool, max_dim: int | None, catalog: str, as_json: bool
+    kind: str,
+    *,
+    family: str | None,
+    convex: bool,
+    max_dim: int | None,
+    whole: bool,
+    catalog: str,
+    as_json: bool,
 ) -> ExitCode:
     """Show what there is, grouped by family.
 
@@ -83,10 +92,12 @@ def list_catalog(
         raise OptbenchError(
             f"no filter applies to {kind}", "--family, --convex and --max-dim choose among problems"
         )
+    if kind != "optimizers" and whole:
+        raise OptbenchError(f"{kind} are listed whole", "--all adds optimizers of libraries")
     records = {
         "problems": lambda: list_problems(catalog, family=family, convex=convex, max_dim=max_dim),
         "transforms": list_transforms,
-        "optimizers": list_optimizers,
+        "optimizers": lambda: list_optimizers(whole=whole),
         "theorems": list_theorems,
         "studies": list_studies,
     }[kind]()
@@ -173,14 +184,23 @@ def list_transforms() -> Iterator[Record]:
         }
 
 
-def list_optimizers() -> Iterator[Record]:
-    """One record per optimizer."""
-    from optbench.catalog import collect
-    from optbench.optimizers.names import OPTIMIZERS
+def list_optimizers(*, whole: bool = False) -> Iterator[Record]:
+    """One record per optimizer of the catalog.
 
-    for name, factory in collect(OPTIMIZERS, "Optimizer").items():
+    Args:
+        whole: whether those of libraries follow, each library a family.
+    """
+    from optbench.catalog import collect
+    from optbench.optimizers.names import OPTIMIZERS, library_optimizers
+
+    found = collect(OPTIMIZERS, "Optimizer")
+    families = {name: family_of(factory, OPTIMIZERS) for name, factory in found.items()}
+    if whole:
+        found |= library_optimizers()
+        families |= {name: name.rpartition(".")[0] for name in library_optimizers()}
+    for name, factory in found.items():
         yield {
-            "family": family_of(factory, OPTIMIZERS),
+            "family": families[name],
             "name": name,
             "hyperparameters": defaults(factory),
             "about": about(factory),
@@ -231,7 +251,7 @@ def defaults(factory: Callable[..., Any]) -> dict[str, Any]:
     """The arguments of a catalog function; of one that is a function, its name."""
     from optbench.catalog import parameters
 
-    named = ((p.name, p.default) for p in parameters(factory))
+    named = ((p.name, "required" if p.required else p.default) for p in parameters(factory))
     return {n: getattr(v, "__name__", v) for n, v in named}
 
 

@@ -1,1 +1,1 @@
-"""Optimizers of other libraries, by name."""
+"""Optimizers of libraries by name: each module offers `entries()`, label -> factory."""
