@@ -10,6 +10,8 @@ from jax.custom_batching import custom_vmap
 
 from optbench import checks
 from optbench.catalog import collect, parameters
+from optbench.checks import exceptions
+from optbench.checks.exceptions import EXCEPTIONS
 from optbench.errors import OptbenchError
 from optbench.method import find_method, make_method
 from optbench.optimizer import Optimizer, Step
@@ -61,7 +63,29 @@ def test_who_tunes_itself_has_no_learning_rate():
     searching |= {"nonlinear_cg", "dfp", "nelder_mead"}
     told_by_theory = {"nesterov_convex", "nesterov_strongly_convex", "optimized_gradient", "fista"}
     told_by_theory |= {"triple_momentum", "chebyshev", "silver_steps"}
-    assert own == searching | told_by_theory | {"polyak_step", "exact_line_search"}
+    assert own == searching | told_by_theory | {"polyak_step", "exact_line_search", "cocob"}
+
+
+def test_exceptions_are_of_the_catalog_and_of_its_laws():
+    assert set(EXCEPTIONS) <= set(OPTIMIZERS)
+    assert {law for laws in EXCEPTIONS.values() for law in laws} <= set(DEFECTS)
+    assert all(reason for laws in EXCEPTIONS.values() for reason in laws.values())
+
+
+def test_a_declared_exception_passes_where_the_law_fails_and_only_there(monkeypatch):
+    table = {"adam": {"decrease": "none"}, "yogi": {"stationary": "starts its average elsewhere"}}
+    monkeypatch.setattr(exceptions, "EXCEPTIONS", table)
+    (failed,) = [c for c in checks.check_optimizer(find_method("adam", OPTIMIZERS)) if not c.passed]
+    assert failed.law == "decrease" and "declared not to hold, and holds" in failed.detail
+    found = {c.law: c for c in checks.check_optimizer(find_method("yogi", OPTIMIZERS))}
+    assert all(check.passed for check in found.values())
+    assert found["stationary"].exception == "starts its average elsewhere"
+    assert exceptions.exceptions_of(adamw) == {}
+
+    def yogi(learning_rate: float = 0.1):
+        return optax.yogi(learning_rate)
+
+    assert exceptions.exceptions_of(yogi) == {}  # somebody else's of the same name
 
 
 # ---- each law rejects a planted defect

@@ -15,6 +15,7 @@ class Check:
         detail: what was compared, in one line.
         measured: the figure that decides.
         threshold: the most that `measured` may be.
+        exception: why it is known not to hold, and so passes where it fails.
     """
 
     law: str
@@ -22,6 +23,7 @@ class Check:
     detail: str
     measured: float | None = None
     threshold: float | None = None
+    exception: str = ""
 
 
 def at_most(law: str, measured: float | int, threshold: float | int, detail: str) -> Check:

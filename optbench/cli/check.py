@@ -106,12 +106,18 @@ def _makes_problem(label: Label, known: Collection[str]) -> bool:
 
 def _show(label: str, checks: tuple[Check, ...], only_failures: bool) -> None:
     failed = [law for law in checks if not law.passed]
+    known = sum(law.passed and bool(law.exception) for law in checks)
     verdict = f"{len(failed)} of {len(checks)} laws fail" if failed else f"{len(checks)} laws hold"
+    if known and not failed:
+        verdict = f"{len(checks) - known} laws hold, {known} known not to"
     color = use_color()
     click.echo(f"{click.style(label, bold=True)}: {verdict}", color=color)
     for law in failed if only_failures else checks:
         state = click.style("holds", fg="green") if law.passed else click.style("FAILS", fg="red")
-        click.echo(f"  {law.law:<{LAW_WIDTH}} {state}  {law.detail}{_figures(law)}", color=color)
+        detail = f"{law.detail}{_figures(law)}"
+        if law.exception and law.passed:
+            state, detail = click.style("known", fg="yellow"), f"{law.exception}; {detail}"
+        click.echo(f"  {law.law:<{LAW_WIDTH}} {state}  {detail}", color=color)
 
 
 def _figures(law: Check) -> str:

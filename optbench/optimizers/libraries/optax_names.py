@@ -121,6 +121,12 @@ def entries() -> Mapping[str, Callable[..., Any]]:
     return MappingProxyType({label: _fitted(label, found[label]) for label in labels})
 
 
+def optimizer_of(label: str, **arguments: Any) -> Optimizer:
+    """The optimizer that a label names, which refuses params it was not made for."""
+    built = entries()[label](**arguments)
+    return built if isinstance(built, Optimizer) else from_optax(built)
+
+
 def _is_sayable(function: Callable[..., Any]) -> bool:
     """Whether all that it requires are numbers."""
     parameters = inspect.signature(function, eval_str=True).parameters.values()

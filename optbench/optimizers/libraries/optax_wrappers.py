@@ -36,7 +36,7 @@ def wrapping(function: Callable[..., Any]) -> Callable[..., Optimizer] | None:
 
     def factory(**arguments: Any) -> Optimizer:
         inner = arguments.pop(first.name)
-        return _around(inner, lambda transformation: function(transformation, **arguments))
+        return around(inner, lambda transformation: function(transformation, **arguments))
 
     return _as_wrapper(factory, function, first.name, rest)
 
@@ -53,9 +53,7 @@ def _as_wrapper(
     return factory
 
 
-def _around(
-    optimizer: Optimizer, build: Callable[[optax.GradientTransformation], Any]
-) -> Optimizer:
+def around(optimizer: Optimizer, build: Callable[[optax.GradientTransformation], Any]) -> Optimizer:
     """The optimizer whose updates `build` transforms."""
     if optimizer.eval_params is not None:
         raise OptbenchError(
@@ -99,7 +97,7 @@ def _sam(
     Calls per step: `sync_period` - 1 values and gradients.
     """
     climb = optax.chain(optax.normalize_by_update_norm(), optax.sgd(rho))
-    return _around(
+    return around(
         optimizer,
         lambda inner: optax.contrib.sam(
             inner, climb, sync_period=sync_period, reset_state=reset_state, opaque_mode=True
@@ -153,7 +151,7 @@ def _multi_steps(
         )
         return whole.gradient_transformation()
 
-    return _around(optimizer, build)
+    return around(optimizer, build)
 
 
 WRAPPERS: Mapping[str, Any] = MappingProxyType(
