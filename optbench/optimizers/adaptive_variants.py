@@ -135,8 +135,8 @@ def adan(
 
     With d = g - (the gradient before), 0 at first: m = b1 m + (1 - b1) g, v = b2 v + (1 - b2) d,
     n = b3 n + (1 - b3) (g + (1 - b2) d)^2, and with hats of `b1`, `b2` and `b3`
-    x_{k+1} = x_k - eta (mhat + (1 - b2) vhat) / (sqrt(nhat + eps_root) + eps). In the paper b is
-    1 - b here, and the factors 1 - b2 are its 1 - beta_2, our b2: optax has them the other way.
+    x_{k+1} = x_k - eta (mhat + (1 - b2) vhat) / (sqrt(nhat + eps_root) + eps). So has it optax; the
+    paper, whose betas are 1 - b here, has the factor b2 in both places of 1 - b2 before d and vhat.
 
     Source: Xie et al. (2022), "Adan: adaptive Nesterov momentum algorithm for faster optimizing
     deep models", algorithm 1; optax.adan, whose defaults these are.
@@ -183,6 +183,6 @@ def adopt(
     x_{k+1} = x_k - eta m, v = b2 v + (1 - b2) g^2.
 
     Source: Taniguchi et al. (2024), "ADOPT: modified Adam can converge with any beta_2 with the
-    optimal rate", algorithm 2; optax.contrib.adopt.
+    optimal rate", with clipping; optax.contrib.adopt.
     """
     return optimizer_of("optax.contrib.adopt", learning_rate=learning_rate, b1=b1, b2=b2, eps=eps)

@@ -13,6 +13,6 @@ def noisy_sgd(learning_rate: Scalar = 0.1, eta: Scalar = 0.01, gamma: Scalar = 0
 
     Calls per step: none beyond the evaluation at the next point.
     Source: Neelakantan et al. (2015), "Adding gradient noise improves learning for very deep
-    networks", equation 1; optax.noisy_sgd.
+    networks"; optax.noisy_sgd.
     """
     return optimizer_of("optax.noisy_sgd", learning_rate=learning_rate, eta=eta, gamma=gamma)

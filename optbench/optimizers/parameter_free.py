@@ -23,7 +23,7 @@ def dog(learning_rate: Scalar = 1.0, initial_step: Scalar = 1e-6, eps: Scalar = 
     r is at least initial_step (1 + |x_0|).
 
     Source: Ivgi, Hinder and Carmon (2023), "DoG is SGD's best friend: a parameter-free dynamic step
-    size schedule", equation 1; optax.contrib.dog.
+    size schedule"; optax.contrib.dog.
     """
     return optimizer_of(
         "optax.contrib.dog",
@@ -62,8 +62,8 @@ def dadapt_adamw(
     x_{k+1} = x_k - m / (sqrt(v) + eps) - weight_decay l x_k. It is NaN where the first
     gradient is 0.
 
-    Source: Defazio and Mishchenko (2023), "Learning-rate-free learning by D-Adaptation",
-    algorithm 5; optax.contrib.dadapt_adamw.
+    Source: Defazio and Mishchenko (2023), "Learning-rate-free learning by D-Adaptation", the
+    variant for Adam; optax.contrib.dadapt_adamw.
     """
     return optimizer_of(
         "optax.contrib.dadapt_adamw",
@@ -93,7 +93,7 @@ def prodigy(
     gradient is 0.
 
     Source: Mishchenko and Defazio (2023), "Prodigy: an expeditiously adaptive parameter-free
-    learner", algorithm 4; optax.contrib.prodigy.
+    learner", the variant for Adam; optax.contrib.prodigy.
     """
     return optimizer_of(
         "optax.contrib.prodigy",
@@ -127,7 +127,7 @@ def schedule_free_sgd(
     y_{k+1} = b1 x_{k+1} + (1 - b1) z_{k+1}, all from x_0; x is reported. `weight_lr_power` weights
     the average where eta varies, and else does nothing.
 
-    Source: Defazio et al. (2024), "The road less scheduled", equations 1 to 3;
+    Source: Defazio et al. (2024), "The road less scheduled", in the form for gradient descent;
     optax.contrib.schedule_free_sgd.
     """
     return optimizer_of(
