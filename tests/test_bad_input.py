@@ -94,6 +94,7 @@ def refused(here: Path, *arguments: object) -> tuple[str, str]:
         (["bounds", "--problem", "quadratik"], "no problem named 'quadratik'", "'quadratic'"),
         (["list", "problem"], "'problem' is not one of 'problems'", "optbench list --help"),
         (["list", "problems", "--family", "nists"], "no family named 'nists'", "'nist'"),
+        (["list", "problems", "--all"], "problems are listed whole", "of libraries"),
         (["list", "optimizers", "--convex"], "no filter applies to optimizers", "choose among"),
         (["check", "nosy(rosenbrock)"], "named 'nosy'", "optbench list"),
         (["run", "--problem", "nosy(rosenbrock)"], "no transform named 'nosy'", "noisy"),

@@ -106,6 +106,17 @@ def test_lists_hold_the_whole_catalogs(listed):
     assert {r["name"] for r in listed["transforms"]} == set(transforms) >= {"noisy", "rotated"}
 
 
+def test_the_optimizers_of_libraries_are_listed_on_request(listed):
+    whole = json.loads(optbench("list", "optimizers", "--all", "--json").stdout)
+    names = [record["name"] for record in listed["optimizers"]]
+    assert [record["name"] for record in whole][: len(names)] == names
+    added = {record["name"]: record for record in whole[len(names) :]}
+    assert added["optax.contrib.dog"]["family"] == "optax.contrib"
+    assert added["optax.adam"]["family"] == "optax"
+    assert added["optax.adam"]["hyperparameters"]["learning_rate"] == "required"
+    assert "required" not in json.dumps(listed["optimizers"])
+
+
 def test_lists_as_text_show_every_entry_below_its_family(listed):
     for kind, records in listed.items():
         lines = as_text(kind, records, manners.WIDTH).splitlines()

@@ -20,7 +20,8 @@ def muon(
     m = beta m + (1 - beta) g, mhat = m / (1 - beta^{k+1}), or with `nesterov` the n of `nadam`;
     X = mhat / (|mhat| + eps) in the Frobenius norm, then `ns_steps` times
     X = a X + b (X X^T) X + c (X X^T)^2 X with (a, b, c) = (3.4445, -4.775, 2.0315), and
-    W = W - eta (sqrt(max(1, columns / rows)) X + weight_decay W) of a rows x columns matrix W.
+    W = W - eta (sqrt(max(1, columns / rows)) X + weight_decay W) of a rows x columns matrix W,
+    eta = `learning_rate`.
     Arrays that are no matrices take steps of `adam`, of `nadam` with `nesterov`, at the same rate.
 
     Calls per step: none beyond the evaluation at the next point.
