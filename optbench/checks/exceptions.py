@@ -6,20 +6,17 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-_PER_ARRAY = "takes norms of one array of params at a time"
 _RELATIVE = "steps are relative to the norm of the params"
-_NOISE = "noise is drawn array by array, in the precision of the run, and does not vanish"
+_NOISE = "its noise does not vanish, and is another in another precision"
 
 EXCEPTIONS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
-        "adafactor": {"any nesting": _PER_ARRAY, "translation": _RELATIVE},
+        "adafactor": {"translation": _RELATIVE},
         "dadapt_adamw": {"stationary": "divides by the sum of gradients: NaN where all are 0"},
         "dog": {"translation": "its first step is relative to the norm of the params"},
-        "lamb": {"any nesting": _PER_ARRAY, "translation": _RELATIVE},
-        "lars": {"any nesting": _PER_ARRAY, "translation": _RELATIVE},
-        "muon": {"any nesting": "acts on a matrix as a whole, and otherwise on other arrays"},
-        "noisy_sgd": {"any nesting": _NOISE, "stationary": _NOISE, "float32": _NOISE},
-        "novograd": {"any nesting": _PER_ARRAY},
+        "lamb": {"translation": _RELATIVE},
+        "lars": {"translation": _RELATIVE},
+        "noisy_sgd": {"stationary": _NOISE, "float32": _NOISE},
         "prodigy": {"stationary": "divides by the sum of gradients: NaN where all are 0"},
         "sm3": {"any nesting": "optax.sm3 fails on a scalar among the params"},
         "yogi": {"stationary": "optax.yogi starts the average of gradients at 1e-6, not at 0"},

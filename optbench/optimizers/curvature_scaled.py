@@ -20,9 +20,10 @@ def sophia(
     """Sophia-H: momentum over the Hessian's diagonal, cut elementwise.
 
     m = b1 m + (1 - b1) g, mhat = m / (1 - b1^{k+1}), u = mhat / max(gamma h, eps) cut to [-c, c]
-    with c = `clip_threshold`, x_{k+1} = x_k - eta (u + weight_decay x_k), eta = `learning_rate`. Every `update_interval` steps, beginning with the
-    first, h = b2 h + (1 - b2) z (hess f(x_k) z), z of random signs, for the steps after it. The
-    signs are the same in all runs; they are drawn array by array.
+    with c = `clip_threshold`, x_{k+1} = x_k - eta (u + weight_decay x_k), eta = `learning_rate`.
+    Every `update_interval` steps, beginning with the first, h = b2 h + (1 - b2) z (hess f(x_k) z),
+    z of random signs, for the steps after it. The signs are the same in all runs; they are drawn
+    array by array.
 
     Calls per step: one Hessian product in every `update_interval` steps.
     Source: Liu et al. (2023), "Sophia: a scalable stochastic second-order optimizer for language

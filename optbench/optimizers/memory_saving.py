@@ -51,4 +51,6 @@ def sm3(learning_rate: Scalar = 0.1, momentum: Scalar = 0.9) -> Optimizer:
     Source: Anil, Gupta, Koren and Singer (2019), "Memory-efficient adaptive optimization",
     algorithm SM3-II; optax.sm3.
     """
-    return optimizer_of("optax.sm3", learning_rate=learning_rate, momentum=momentum)
+    return optimizer_of("optax.sm3", learning_rate=learning_rate, momentum=momentum)._replace(
+        by_array=True
+    )

@@ -40,6 +40,23 @@ _MATRIX_ACTS = MappingProxyType(
     {"optax.contrib.muon": "orthogonalizes", "optax.contrib.galore": "projects"}
 )
 
+# Rules that take norms, matrices or noise of one array of params at a time.
+_BY_ARRAY = frozenset(
+    {
+        "optax.adafactor",
+        "optax.contrib.dpsgd",
+        "optax.contrib.galore",
+        "optax.contrib.muon",
+        "optax.contrib.sophia",
+        "optax.fromage",
+        "optax.lamb",
+        "optax.lars",
+        "optax.noisy_sgd",
+        "optax.novograd",
+        "optax.sm3",
+    }
+)
+
 # On complex params these fail, drop imaginary parts, or order complex numbers.
 _REAL_ONLY = frozenset(
     {
@@ -135,14 +152,14 @@ def _is_sayable(function: Callable[..., Any]) -> bool:
 
 def _fitted(label: str, function: Callable[..., Any]) -> Callable[..., Any]:
     """The function itself where it fits as it is."""
-    is_picky = label in _MATRIX_ACTS or label in _REAL_ONLY
-    if not is_picky and _sayable(function) == inspect.signature(function):
+    is_marked = any(label in marks for marks in (_MATRIX_ACTS, _REAL_ONLY, _BY_ARRAY))
+    if not is_marked and _sayable(function) == inspect.signature(function):
         return function
 
     def factory(**arguments: Any) -> Optimizer:
         built = function(**arguments)
         optimizer = built if isinstance(built, Optimizer) else from_optax(built)
-        return _refusing(label, optimizer) if is_picky else optimizer
+        return _marked(label, optimizer) if is_marked else optimizer
 
     return _signed(function, factory)
 
@@ -167,8 +184,8 @@ def _signed(function: Callable[..., Any], factory: Any) -> Callable[..., Any]:
     return factory
 
 
-def _refusing(label: str, optimizer: Optimizer) -> Optimizer:
-    """The optimizer, which refuses params that it was not made for."""
+def _marked(label: str, optimizer: Optimizer) -> Optimizer:
+    """The optimizer, which refuses params that it was not made for, and tells its kind."""
 
     def init(params: Params) -> State:
         leaves = jax.tree.leaves(params)
@@ -184,7 +201,7 @@ def _refusing(label: str, optimizer: Optimizer) -> Optimizer:
             )
         return optimizer.init(params)
 
-    return optimizer._replace(init=init)
+    return optimizer._replace(init=init, by_array=label in _BY_ARRAY)
 
 
 # What draws noise -> (the argument that seeds it, whether it is handed gradients of single rows).
