@@ -115,7 +115,7 @@ def _needs_evaluation_only(instance: Instance, method: Method) -> bool:
     def take_step(start: Evaluation, values: Any, oracle: Any) -> Any:
         optimizer = method.build(values)
         elsewhere.append(optimizer.eval_params is not None)
-        return optimizer.step(start, optimizer.init(start.params), oracle)
+        return optimizer.step(start, optimizer.begin(start.params, instance.problem), oracle)
 
     dtype = instance.plan.dtype
     params = abstract(trees.cast(instance.problem.start(0), dtype))

@@ -23,7 +23,7 @@ from optbench.member import (
     take_step,
     with_keys,
 )
-from optbench.problem import Params
+from optbench.problem import Params, Problem
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -82,18 +82,22 @@ class Group:
         return with_keys(numbers, member.state)
 
     def init(
-        self, index: Any, hypers: Sequence[Hyperparameters], params: Params, lanes: Lanes
+        self,
+        index: Any,
+        hypers: Sequence[Hyperparameters],
+        operand: tuple[Params, Problem],
+        lanes: Lanes,
     ) -> tuple[jax.Array, ...]:
-        """The slots at the start, of the member at `index`."""
+        """The slots at the start, from params and problem, of the member at `index`."""
 
         def branch(member: Member, values: Hyperparameters) -> Any:
-            def lane(params: Params, values: Hyperparameters) -> Any:
-                return member.method.build(values).init(params)
+            def lane(params: Params, problem: Problem, values: Hyperparameters) -> Any:
+                return member.method.build(values).begin(params, problem)
 
-            start = over_lanes(lane, (LANES, member.over), member.state_over, lanes)
-            return lambda params: self.pack(member, start(params, values), lanes)
+            start = over_lanes(lane, (LANES, SHARED, member.over), member.state_over, lanes)
+            return lambda operand: self.pack(member, start(*operand, values), lanes)
 
-        return self._switch(index, hypers, branch, params)
+        return self._switch(index, hypers, branch, operand)
 
     def step(
         self, index: Any, hypers: Sequence[Hyperparameters], operand: Any, lanes: Lanes

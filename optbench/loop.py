@@ -34,7 +34,8 @@ def evaluate(problem: Problem, params: Params, keys: jax.Array) -> tuple[Evaluat
 def advance(form: Form, inputs: Inputs, carry: Carry, stop_step: jax.Array) -> Carry:
     """Run until `stop_step`, the last log point, or until every lane is done."""
     moving = carry.moving
-    started = form.group.init(inputs.member, inputs.hypers, moving.evaluation.params, form.lanes)
+    operand = moving.evaluation.params, inputs.problem
+    started = form.group.init(inputs.member, inputs.hypers, operand, form.lanes)
     slots = trees.where(carry.fresh, started, moving.slots)
     carry = carry._replace(moving=moving._replace(slots=slots))
 

@@ -139,7 +139,9 @@ def examine(
     over = _locate(method, swept)
     values = {name: jax.ShapeDtypeStruct((), start.value.dtype) for name in over}
     optimizer = _feasible(problem, method, values)
-    state = jax.eval_shape(lambda p, v: method.build(v).init(p), start.params, values)
+    state = jax.eval_shape(
+        lambda p, v, problem: method.build(v).begin(p, problem), start.params, values, problem
+    )
     taken: list[Step] = []
 
     def lane(carry: Any, start: Evaluation, tick: Tick) -> Any:

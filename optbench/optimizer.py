@@ -16,7 +16,7 @@ import optax.contrib
 from optbench import trees
 from optbench.errors import OptbenchError, first_line
 from optbench.oracle import Calls, Evaluation, Oracle
-from optbench.problem import Params
+from optbench.problem import Params, Problem
 
 State = Any  # a pytree of arrays, of the same structure, shapes and dtypes after every step
 Scalar = float | jax.Array  # a continuous hyperparameter: a float, or a tracer inside a trace
@@ -64,6 +64,8 @@ class Optimizer(NamedTuple):
         stability: (state, share of the run behind) -> `Stability`, where the method has a
             threshold (`optbench.stability`).
         by_origin: whether its rule depends, weight decay apart, on where the origin of params is.
+        init_on: (params, problem) -> state, in place of `init`, where the size of the state is
+            that of the problem.
     """
 
     init: Callable[[Params], State]
@@ -74,6 +76,15 @@ class Optimizer(NamedTuple):
     by_array: bool = False
     stability: Callable[[State, Any], Stability] | None = None
     by_origin: bool = False
+    init_on: Callable[[Params, Problem], State] | None = None
+
+    def begin(self, params: Params, problem: Problem) -> State:
+        """The first state on a problem.
+
+        Raises:
+            NotApplicable: the method needs structure the problem lacks.
+        """
+        return self.init(params) if self.init_on is None else self.init_on(params, problem)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -63,7 +63,8 @@ def test_who_tunes_itself_has_no_learning_rate():
     searching |= {"nonlinear_cg", "dfp", "nelder_mead"}
     told_by_theory = {"nesterov_convex", "nesterov_strongly_convex", "optimized_gradient", "fista"}
     told_by_theory |= {"triple_momentum", "chebyshev", "silver_steps"}
-    assert own == searching | told_by_theory | {"polyak_step", "exact_line_search", "cocob"}
+    others = {"polyak_step", "exact_line_search", "cocob", "conjugate_gradient", "gradient_flow"}
+    assert own == searching | told_by_theory | others
 
 
 def test_exceptions_are_of_the_catalog_and_of_its_laws():

@@ -30,30 +30,38 @@ def wavy_grad(x: np.ndarray) -> np.ndarray:
 WAVY = Problem(objective=wavy, start=standard_normal((3,)), data=(MATRIX,))
 
 
+def sample_key(index):
+    """The key of a step of `walk`."""
+    return jax.random.fold_in(jax.random.key(0), index)
+
+
 def walk(optimizer: Optimizer, problem: Problem, start, num_steps: int) -> Step:
     """The steps of one lane, stacked; the points are those after each step."""
     return walk_tree(optimizer, problem, np.asarray(start, float), num_steps)
 
 
 def walk_tree(optimizer: Optimizer, problem: Problem, start, num_steps: int) -> Step:
-    """As `walk`, from any pytree of float64 arrays."""
-    with jax.enable_x64(True):
-        oracle = Oracle(problem, jax.random.key(0))
+    """As `walk`, from any pytree of arrays in double precision."""
 
-        def tick(carry, _):
+    def whole(start, problem):
+        def oracle(index) -> Oracle:
+            return Oracle(problem, sample_key(index))
+
+        def tick(carry, index):
             seen, state = carry
-            step = optimizer.step(seen, state, oracle)
+            step = optimizer.step(seen, state, oracle(index))
             following = step.evaluation
             if following is None:
-                following = oracle.value_and_grad(step.params)
+                following = oracle(index + 1).value_and_grad(step.params)
             calls = Calls(*(jnp.asarray(count) for count in step.calls))
             return (following, step.state), Step(step.params, step.state, calls, following)
 
-        def whole(start):
-            carry = oracle.value_and_grad(start), optimizer.init(start)
-            return jax.lax.scan(tick, carry, None, num_steps)[1]
+        carry = oracle(0).value_and_grad(start), optimizer.begin(start, problem)
+        return jax.lax.scan(tick, carry, jnp.arange(num_steps))[1]
 
-        return jax.tree.map(np.asarray, jax.jit(whole)(jax.tree.map(jnp.asarray, start)))
+    with jax.enable_x64(True):
+        start = jax.tree.map(jnp.asarray, start)
+        return jax.tree.map(np.asarray, jax.jit(whole)(start, problem))
 
 
 def quadratic(x, matrix, center):

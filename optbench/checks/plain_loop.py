@@ -1,4 +1,4 @@
-"""What the laws of optimizers run: one small problem, the plainest loop, a counting oracle."""
+"""What the laws of optimizers run: small problems, the plainest loop, a counting oracle."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ import numpy as np
 from jax.custom_batching import custom_vmap
 
 from optbench import trees
+from optbench.errors import NotApplicable
 from optbench.fisher import KroneckerFisher
 from optbench.layers import affine
 from optbench.method import Method
+from optbench.optimizer import Step
 from optbench.oracle import Calls, Evaluation, Oracle
 from optbench.problem import Constants, Params, Problem
+from optbench.transforms.minibatches import SampledRows, minibatches
 
 CURVATURES = np.logspace(-1, 0, 6)  # L = 1, kappa = 10 where bend = 0
 CENTER = np.array([0.3, -0.2, 0.5, 0.1, -0.4, 0.2])
@@ -27,6 +30,9 @@ SHARES = np.array([0.5, 0.75, 1.75])  # of each term of the finite sum; their me
 
 # Those of the quadratic; what theory tells of hyperparameters is settled by them.
 CONSTANTS = Constants(smoothness=1.0, strong_convexity=0.1, hessian_lipschitz=1.0, convex=True)
+
+# Three terms, each a sum over other squares, whose mean is the whole: L = 3 for each of them.
+TERMS = 3.0 * (np.arange(2 * CURVATURES.size - 1) % 3 == np.arange(3)[:, None])
 
 Values = Mapping[tuple[int, str], Any]  # (depth, name) of a hyperparameter -> its value
 Ask = Callable[[Problem, jax.Array, Any], Oracle]  # problem, key, progress -> oracle
@@ -86,6 +92,60 @@ def make_problem(bend: float = 1.0, shift: Any = 0.0) -> Problem:
     )
 
 
+def _mean_of_terms(params: Params, terms: jax.Array, *data: Any) -> jax.Array:
+    return jnp.mean(terms @ _residuals(params, *data) ** 2) / 2
+
+
+def make_finite_sum(bend: float = 1.0, shift: Any = 0.0) -> Problem:
+    """f as `make_problem` has it, as the mean of 3 terms of which a step sees one.
+
+    All terms are least at the minimizer of f: a method that sees them one by one can come to rest.
+    """
+    whole = make_problem(bend, shift)
+    return minibatches(
+        Problem(
+            objective=_mean_of_terms,
+            start=_start,
+            data=(TERMS, *whole.data),
+            minimum=0.0,
+            constants=CONSTANTS,
+            row_arrays=1,
+        ),
+        batch_size=1,
+    )
+
+
+MakeProblem = Callable[..., Problem]  # (bend, shift) -> a problem whose minimizer is c + s
+
+_SMALL_PROBLEMS: tuple[MakeProblem, ...] = (make_problem, make_finite_sum)
+
+
+def small_problem_for(method: Method) -> MakeProblem:
+    """The first of the small problems that a step of the method can be traced on.
+
+    Raises:
+        NotApplicable: it refuses them all; the first refusal.
+        Exception: whatever else building the method or tracing its step raises.
+    """
+    values = {(h.depth, h.name): 1.0 for h in method.hyperparameters()}
+    refusals: list[NotApplicable] = []
+    for make in _SMALL_PROBLEMS:
+
+        def step(params: Params, values: Values, problem: Problem) -> Step:
+            optimizer, oracle = method.build(values), Oracle(problem, jax.random.key(0))
+            state = optimizer.begin(params, problem)
+            return optimizer.step(oracle.value_and_grad(params), state, oracle)
+
+        try:
+            with jax.enable_x64(True):
+                jax.eval_shape(step, START, values, make())
+        except NotApplicable as error:
+            refusals.append(error)
+            continue
+        return make
+    raise refusals[0]
+
+
 class Outcome(NamedTuple):
     """Where a run ends.
 
@@ -119,7 +179,7 @@ def make_loop(method: Method, ask: Ask) -> Callable[[Problem, Params, Values, An
 
         evaluated = jnp.array(Calls(value_and_gradients=1), jnp.int32)
         first = at(0, 0.0).value_and_grad(params)
-        carry = first, optimizer.init(params), evaluated
+        carry = first, optimizer.begin(params, problem), evaluated
         seen, state, calls = jax.lax.fori_loop(0, num_steps, tick, carry)
         report = optimizer.eval_params
         return Outcome(seen.params if report is None else report(seen.params, state), calls)
@@ -134,7 +194,11 @@ def counting(counts: collections.Counter[str]) -> Ask:
     """
 
     def ask(problem: Problem, key: jax.Array, progress: Any) -> Oracle:
-        counted = dataclasses.replace(problem, objective=_counted(problem.objective, counts))
+        loss = _counted(problem.objective, counts)
+        counted = dataclasses.replace(problem, objective=loss)
+        if isinstance(problem.sample_loss, SampledRows):
+            sampled = dataclasses.replace(problem.sample_loss, objective=loss)
+            counted = dataclasses.replace(counted, sample_loss=sampled)
         plain = Oracle(problem, key, progress)
         return _CountingOracle(counted, key, progress, plain=plain, counts=counts)
 

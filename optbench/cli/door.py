@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
-import jax
 
 from optbench.catalog import collect
-from optbench.checks.plain_loop import START, make_problem
+from optbench.checks.plain_loop import small_problem_for
 from optbench.errors import OptbenchError
 from optbench.labels import find_problem
 from optbench.method import Method, find_method
-from optbench.optimizer import Step
 from optbench.optimizers.names import known_optimizers
-from optbench.oracle import Oracle
-from optbench.problem import Params
 from optbench.validation import validate_problem
 
 
@@ -41,7 +35,7 @@ def require_sound(problems: Sequence[str], optimizers: Sequence[str], catalog: s
 
 
 def require_step(method: Method) -> None:
-    """Trace one step on a small problem that offers all that an optimizer may ask for.
+    """Trace one step on small problems that offer all that an optimizer may ask for.
 
     Raises:
         OptbenchError: the method cannot be built, or its step is refused.
@@ -50,15 +44,9 @@ def require_step(method: Method) -> None:
         method.make({(h.depth, h.name): h.value for h in method.hyperparameters()})
         return
 
-    def step(params: Params, values: Any) -> Step:
-        optimizer, oracle = method.build(values), Oracle(make_problem(), jax.random.key(0))
-        return optimizer.step(oracle.value_and_grad(params), optimizer.init(params), oracle)
-
-    values = {(h.depth, h.name): 1.0 for h in method.hyperparameters()}
-    with jax.enable_x64(True):
-        try:
-            jax.eval_shape(step, START, values)
-        except OptbenchError:
-            raise
-        except Exception:  # a mistake inside the optimizer: the run records it
-            return
+    try:
+        small_problem_for(method)
+    except OptbenchError:
+        raise
+    except Exception:  # a mistake inside the optimizer: the run records it
+        return
