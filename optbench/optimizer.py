@@ -107,6 +107,7 @@ class Rated:
 
 
 _SEARCHES = optax.ScaleByZoomLinesearchState, optax.ScaleByBacktrackingLinesearchState
+_REAL_ONLY = *_SEARCHES, optax.ScaleByLBFGSState  # these err on complex numbers
 
 
 def from_optax(transformation: optax.GradientTransformation) -> Optimizer:
@@ -115,7 +116,7 @@ def from_optax(transformation: optax.GradientTransformation) -> Optimizer:
     Its update function is handed those of `OFFERED` that it, or a part of it, has as parameters.
     Every call it makes is counted, trials of line searches included; the evaluation of one that
     ends the chain at the accepted point is used. A schedule-free transformation reports its
-    averaged point.
+    averaged point. Line searches and L-BFGS see complex params as twice as many real ones.
 
     Raises:
         OptbenchError: it needs other extra arguments; or, at the first step, it fails.
@@ -125,12 +126,26 @@ def from_optax(transformation: optax.GradientTransformation) -> Optimizer:
 
     def init(params: Params) -> State:
         with jax.numpy_dtype_promotion("standard"):
-            return jax.tree.map(strong, transformation.init(params))
+            state = jax.tree.map(strong, transformation.init(params))
+        return init(trees.coordinates(params)) if _needs_real(params, state) else state
 
     def step(evaluation: Evaluation, state: State, oracle: Oracle) -> Step:
+        if not _needs_real(evaluation.params, state):
+            return take(evaluation, state, oracle, oracle.value if "value_fn" in names else None)
+        layout = trees.layout_of(evaluation.params)
+        params, value, grad = evaluation
+        flat = Evaluation(trees.coordinates(params), value, trees.coordinates(grad))
+        taken = take(flat, state, oracle, lambda flat: oracle.value(trees.unpack(layout, flat)))
+        point, seen = trees.unpack(layout, taken.params), taken.evaluation
+        if seen is not None:
+            seen = Evaluation(point, seen.value, trees.unpack(layout, seen.grad))
+        return taken._replace(params=point, evaluation=seen)
+
+    def take(evaluation: Evaluation, state: State, oracle: Oracle, value_fn: Any) -> Step:
         params, _, grad = evaluation
         gradients: list[Any] = []  # one per call of grad_fn, in a loop of Python
         extra = {name: _offer(name, evaluation, oracle, gradients) for name in names}
+        extra |= {"value_fn": value_fn} if "value_fn" in names else {}
         try:
             with jax.numpy_dtype_promotion("standard"):
                 updates, new_state = transformation.update(grad, state, params, **extra)
@@ -208,11 +223,10 @@ def _offer(name: str, evaluation: Evaluation, oracle: Oracle, gradients: list[An
         gradients.append(index)
         return oracle.value_and_grad(params).grad
 
-    if name == "value_fn":
-        return oracle.value
     if name == "obj_fn":
         return _for_hessian_products(evaluation, oracle)
-    return {"value": evaluation.value, "grad": evaluation.grad, "grad_fn": grad_fn}[name]
+    known = {"value": evaluation.value, "grad": evaluation.grad, "grad_fn": grad_fn}
+    return known.get(name)
 
 
 def _for_hessian_products(evaluation: Evaluation, oracle: Oracle) -> Callable[[Params], Any]:
@@ -237,15 +251,22 @@ def _for_hessian_products(evaluation: Evaluation, oracle: Oracle) -> Callable[[P
     return objective
 
 
-def _nodes(state: State, kinds: Any) -> list[Any]:
-    nodes = jax.tree.leaves(state, is_leaf=lambda node: isinstance(node, kinds))
-    return [node for node in nodes if isinstance(node, kinds)]
-
-
 def _num_estimates(before: State, after: State) -> Any:
     """How many diagonals of the Hessian a step has estimated: each draws from its key."""
     pairs = (_nodes(state, optax.contrib.HutchinsonState) for state in (before, after))
     return sum(jnp.any(a.key != b.key).astype(jnp.int32) for a, b in zip(*pairs, strict=True))
+
+
+def _needs_real(params: Params, state: State) -> bool:
+    """Whether there are complex params, and a transformation that errs on them."""
+    is_complex = any(jnp.iscomplexobj(leaf) for leaf in jax.tree.leaves(params))
+    return is_complex and bool(_nodes(state, _REAL_ONLY))
+
+
+def _nodes(state: State, kinds: Any) -> list[Any]:
+    """The parts of a state that are of these kinds."""
+    nodes = jax.tree.leaves(state, is_leaf=lambda node: isinstance(node, kinds))
+    return [node for node in nodes if isinstance(node, kinds)]
 
 
 def strong(leaf: Any) -> Any:
