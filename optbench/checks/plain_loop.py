@@ -92,7 +92,7 @@ def make_problem(bend: float = 1.0, shift: Any = 0.0) -> Problem:
     )
 
 
-def _mean_of_terms(params: Params, terms: jax.Array, *data: Any) -> jax.Array:
+def _mean_of_terms(params: Params, terms: Any, *data: Any) -> jax.Array:
     return jnp.mean(terms @ _residuals(params, *data) ** 2) / 2
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 
 from optbench import trees
@@ -34,7 +36,7 @@ def gradient_flow(time_step: Scalar = 0.1, num_substeps: int = 4) -> Optimizer:
             mean = jax.tree.map(lambda a, b, c, d: (a + 2 * b + 2 * c + d) / 6, *slopes)
             return trees.add_scaled(start, -substep, mean)
 
-        def repeat(_: jax.Array, point: Params) -> Params:
+        def repeat(_: Any, point: Params) -> Params:
             return advance(point, oracle.value_and_grad(point).grad)
 
         point = advance(evaluation.params, evaluation.grad)

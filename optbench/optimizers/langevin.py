@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
@@ -29,8 +31,8 @@ def langevin(learning_rate: Scalar = 0.01, temperature: Scalar = 1e-4) -> Optimi
 
     def step(evaluation: Evaluation, state: State, oracle: Oracle) -> Step:
         params, _, grad = evaluation
-        key = jax.random.fold_in(oracle.key, _NOISE)
-        flat = trees.coordinates(params)
+        step_key: Any = oracle.key
+        key, flat = jax.random.fold_in(step_key, _NOISE), trees.coordinates(params)
         noise = trees.unpack(
             trees.layout_of(params), jax.random.normal(key, flat.shape, flat.dtype)
         )
