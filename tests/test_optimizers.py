@@ -12,7 +12,8 @@ from optbench import checks
 from optbench.catalog import collect, parameters
 from optbench.checks import exceptions
 from optbench.checks.exceptions import EXCEPTIONS
-from optbench.errors import OptbenchError
+from optbench.cli.door import require_step
+from optbench.errors import NotApplicable, OptbenchError
 from optbench.method import find_method, make_method
 from optbench.optimizer import Optimizer, Step
 from optbench.optimizers.adaptive import adamw
@@ -209,3 +210,45 @@ def test_weight_decay_is_no_defect():
     assert find_method("adamw", OPTIMIZERS).has("weight_decay")
     decayed = make_method(adamw, weight_decay=0.5)
     assert all(c.passed for c in checks.check_optimizer(decayed))
+
+
+def seeing_rows(calls: Calls, bias: float = 0.0):
+    """A factory of stochastic gradient descent, from the gradients of rows that it asks for."""
+
+    def factory(learning_rate: float = 0.1):
+        def step(seen, state, oracle):
+            oracle.whole_value_and_grad(seen.params)
+            grads = oracle.row_gradients(seen.params, oracle.sample_rows())
+            grad = jax.tree.map(lambda g: jnp.mean(g, axis=0) + bias, grads)
+            return Step(moved(seen._replace(grad=grad), learning_rate), state, calls)
+
+        return Optimizer(lambda params: (), step)
+
+    return factory
+
+
+def test_methods_that_need_a_finite_sum_are_held_to_the_laws_on_one():
+    sound = seeing_rows(Calls(row_gradients=1, whole_gradients=1))
+    require_step(make_method(sound))
+    assert all(c.passed for c in checks.check_optimizer(sound))
+    for defect, law, detail in (
+        (Calls(whole_gradients=1), "calls = counted", "row_gradients: reported 0, counted 6"),
+        (Calls(row_gradients=1), "calls = counted", "whole_gradients: reported 0, counted 6"),
+    ):
+        (failed,) = [c for c in checks.check_optimizer(seeing_rows(defect)) if not c.passed]
+        assert (failed.law, failed.detail) == (law, detail)
+    restless = seeing_rows(Calls(row_gradients=1, whole_gradients=1), bias=1e-3)
+    failed = [c.law for c in checks.check_optimizer(restless) if not c.passed]
+    assert failed == ["stationary"]
+
+
+def test_what_no_small_problem_offers_is_refused_at_the_door():
+    def factory(learning_rate: float = 0.1):
+        def step(seen, state, oracle):
+            raise NotApplicable("this problem has no moon", "wait for the night")
+
+        return Optimizer(lambda params: (), step)
+
+    with pytest.raises(NotApplicable, match="no moon"):
+        require_step(make_method(factory))
+    assert not any(c.passed for c in checks.check_optimizer(factory))
