@@ -141,18 +141,21 @@ def _with_table(learning_rate: Scalar, estimate: Callable[[_Table, _Change], Par
         else:
             new = oracle.row_gradients(evaluation.params, rows)
             calls = Calls(row_gradients=rows.shape[0])
-        change = _change(table, rows, new)
+        old = jax.tree.map(lambda y: y[rows], table.rows)
+        difference = jax.tree.map(jnp.subtract, new, old)
+        change = _change(table, rows, difference)
         point = trees.add_scaled(evaluation.params, -learning_rate, estimate(table, change))
-        entries = jax.tree.map(lambda y, g: y.at[rows].set(g), table.rows, new)
+        # Not y.at[rows].set(new): what is written in place must depend on what is read before, or
+        # XLA copies the table.
+        entries = jax.tree.map(lambda y, o, d: y.at[rows].set(o + d), table.rows, old, difference)
         return Step(point, _Table(entries, trees.add_scaled(table.mean, 1, change.mean)), calls)
 
     return Optimizer(init, step, init_on=init_on)
 
 
-def _change(table: _Table, rows: jax.Array, new: Params) -> _Change:
-    """What putting new gradients of some rows, of which some may be equal, would change."""
+def _change(table: _Table, rows: jax.Array, difference: Params) -> _Change:
+    """What a [B, ...] difference in some rows, of which some may be equal, changes."""
     times = jnp.sum(rows[:, None] == rows[None, :], axis=1)
-    difference = jax.tree.map(lambda y, g: g - y[rows], table.rows, new)
 
     def once(d: jax.Array, y: jax.Array) -> jax.Array:
         shares = (1 / times).astype(d.real.dtype)
