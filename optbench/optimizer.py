@@ -107,7 +107,6 @@ class Rated:
 
 
 _SEARCHES = optax.ScaleByZoomLinesearchState, optax.ScaleByBacktrackingLinesearchState
-_REAL_ONLY = *_SEARCHES, optax.ScaleByLBFGSState  # these err on complex numbers
 
 
 def from_optax(transformation: optax.GradientTransformation) -> Optimizer:
@@ -116,7 +115,8 @@ def from_optax(transformation: optax.GradientTransformation) -> Optimizer:
     Its update function is handed those of `OFFERED` that it, or a part of it, has as parameters.
     Every call it makes is counted, trials of line searches included; the evaluation of one that
     ends the chain at the accepted point is used. A schedule-free transformation reports its
-    averaged point. Line searches and L-BFGS see complex params as twice as many real ones.
+    averaged point. Optax's searches do not agree on whether complex gradients are conjugated; they
+    see complex params as real ones.
 
     Raises:
         OptbenchError: it needs other extra arguments; or, at the first step, it fails.
@@ -258,9 +258,9 @@ def _num_estimates(before: State, after: State) -> Any:
 
 
 def _needs_real(params: Params, state: State) -> bool:
-    """Whether there are complex params, and a transformation that errs on them."""
+    """Whether there are complex params, and a line search."""
     is_complex = any(jnp.iscomplexobj(leaf) for leaf in jax.tree.leaves(params))
-    return is_complex and bool(_nodes(state, _REAL_ONLY))
+    return is_complex and bool(_nodes(state, _SEARCHES))
 
 
 def _nodes(state: State, kinds: Any) -> list[Any]:

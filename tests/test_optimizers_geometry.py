@@ -5,7 +5,7 @@ import numpy as np
 import optax
 import optax.contrib
 import pytest
-from walks import WAVY, X0, walk
+from walks import WAVY, X0, walk, walk_tree
 
 from optbench.optimizer import Optimizer, from_optax
 from optbench.optimizers.adaptive import adam
@@ -142,9 +142,9 @@ REAL = Problem(
 
 
 def both_walks(optimizer: Optimizer, num_steps: int = 10) -> tuple[np.ndarray, np.ndarray]:
-    points = walk(optimizer, COMPLEX, COMPLEX.start(0), num_steps).params
+    points = walk_tree(optimizer, COMPLEX, COMPLEX.start(0), num_steps).params
     assert np.iscomplexobj(points)
-    real = walk(optimizer, REAL, REAL.start(0), num_steps).params
+    real = walk_tree(optimizer, REAL, REAL.start(0), num_steps).params
     return np.concatenate([points.real, points.imag], axis=1), real
 
 
@@ -168,7 +168,7 @@ def test_complex_params_walk_as_their_real_and_imaginary_parts(factory):
 
 @pytest.mark.parametrize("factory", [newton_cg, lbfgs])
 def test_phase_retrieval_is_solved_over_complex_numbers(factory):
-    values = walk(factory(), COMPLEX, COMPLEX.start(0), 60).evaluation.value
+    values = walk_tree(factory(), COMPLEX, COMPLEX.start(0), 60).evaluation.value
     assert values[-1] < 1e-20
 
 
@@ -184,13 +184,13 @@ def test_adam_turns_with_the_phase_of_complex_params():
     """As |g|^2 has no phase, unlike the squares of the parts: f is the same for all phases of x."""
     phase = np.exp(0.7j)
     points, turned = (
-        walk(adam(0.01), COMPLEX, start, 10).params
+        walk_tree(adam(0.01), COMPLEX, start, 10).params
         for start in (COMPLEX.start(0), phase * COMPLEX.start(0))
     )
     np.testing.assert_allclose(turned, phase * points, rtol=0, atol=1e-13)
     split = from_optax(optax.contrib.split_real_and_imaginary(optax.adam(0.01)))
     points, turned = (
-        walk(split, COMPLEX, start, 10).params
+        walk_tree(split, COMPLEX, start, 10).params
         for start in (COMPLEX.start(0), phase * COMPLEX.start(0))
     )
     assert np.max(np.abs(turned - phase * points)) > 1e-3

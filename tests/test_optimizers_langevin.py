@@ -5,7 +5,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import numpy as np
-from walks import CENTER, MATRIX, QUADRATIC, WAVY, X0, sample_key, walk, wavy_grad
+from walks import CENTER, MATRIX, QUADRATIC, WAVY, X0, sample_key, walk, walk_tree, wavy_grad
 
 from optbench.job import prepare
 from optbench.method import make_method
@@ -87,7 +87,7 @@ def nested_quadratic(params, matrix, center):
 def test_noise_depends_on_no_nesting_and_has_two_parts_where_complex():
     nested = Problem(objective=nested_quadratic, start=standard_normal((3,)), data=(MATRIX, CENTER))
     start = {"a": X0[:1], "b": np.array([X0[1] + 1j * X0[2]])}
-    points = walk(langevin(0.1, 0.2), nested, start, 10).params
+    points = walk_tree(langevin(0.1, 0.2), nested, start, 10).params
     flat = np.column_stack([points["a"], points["b"].real, points["b"].imag])
     expected = walk(langevin(0.1, 0.2), QUADRATIC, X0, 10).params
     np.testing.assert_allclose(flat, expected, rtol=0, atol=1e-13)
