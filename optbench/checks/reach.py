@@ -11,6 +11,7 @@ import numpy as np
 
 from optbench.catalog import parameters
 from optbench.errors import NotApplicable, OptbenchError
+from optbench.host import HostJob
 from optbench.job import Job, prepare
 from optbench.method import RATE, Method, make_method
 from optbench.plan import Lanes, Plan
@@ -149,7 +150,7 @@ def _alone(method: Method, lanes: Lanes) -> Reach:
     return Reach(method.name, problem.name, np.nan, None, refusals[-1])
 
 
-def _result(job: Job, member: int) -> Reach:
+def _result(job: Job | HostJob, member: int) -> Reach:
     trajectory = execute(job, member)
     gap = np.where(np.isfinite(trajectory.value), trajectory.value, np.inf)[0]  # f* = 0
     ratios = gap.min(-1) / gap[:, 0]

@@ -58,4 +58,4 @@ def projected(
         calls = taken.calls._replace(prox=taken.calls.prox + 1)
         return taken._replace(params=oracle.project(taken.params), calls=calls)
 
-    return optimizer._replace(step=step, feasible=True)
+    return optimizer._replace(step=step, feasible=True, stability=None)

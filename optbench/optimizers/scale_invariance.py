@@ -37,4 +37,4 @@ def orthogonal_gradient(
         asked = refusing("orthogonal_gradient", optimizer, oracle)
         return optimizer.step(evaluation._replace(grad=grad), state, asked)
 
-    return optimizer._replace(step=step, by_array=True, by_origin=True)
+    return optimizer._replace(step=step, by_array=True, by_origin=True, stability=None)

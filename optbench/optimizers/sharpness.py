@@ -78,4 +78,4 @@ def _uphill(
         asked = taken.calls.value_and_gradients + 1
         return taken._replace(calls=taken.calls._replace(value_and_gradients=asked))
 
-    return optimizer._replace(step=step)
+    return optimizer._replace(step=step, stability=None)

@@ -45,7 +45,7 @@ def decouple_weight_decay(
         params = trees.add_scaled(taken.params, shrink, evaluation.params)
         return Step(params, taken.state, taken.calls)
 
-    return wrapped._replace(step=step, feasible=False)
+    return wrapped._replace(step=step, feasible=False, stability=None)
 
 
 def l2_regularize(
@@ -69,4 +69,4 @@ def l2_regularize(
         )
         return optimizer.step(regularized, state, refusing("l2_regularize", optimizer, oracle))
 
-    return optimizer._replace(step=step)
+    return optimizer._replace(step=step, stability=None)

@@ -41,6 +41,7 @@ def around(
         step=step,
         eval_params=None if seen_at is None else lambda p, state: seen_at(p, state.inner),
         report=None if report is None and told is None else both,
+        init_on=None,  # a wrapper makes its state without the problem
         stability=None,  # that of the wrapped optimizer is another matter
     )
 
