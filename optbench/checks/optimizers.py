@@ -23,17 +23,17 @@ from optbench.checks.plain_loop import (
     Outcome,
     Values,
     counting,
+    declared_values,
     make_loop,
     make_problem,
     small_problem_for,
 )
 from optbench.checks.record import Check, at_most
-from optbench.errors import NotApplicable, OptbenchError, first_line
+from optbench.errors import NotApplicable, first_line
 from optbench.method import Method, make_method
 from optbench.optimizer import Optimizer
 from optbench.oracle import Calls, Oracle
 from optbench.problem import Params, Problem
-from optbench.theory import known_of
 
 STEPS = 4  # of the laws that compare two runs
 TOLERANCE = 1e-9  # relative, float64: rounding, amplified over a few steps
@@ -70,14 +70,8 @@ def check_optimizer(method: Method | Callable[..., Any]) -> tuple[Check, ...]:
     method = method if isinstance(method, Method) else make_method(method)
     if method.hosted:
         return check_hosted(method)
-    subject = _Subject(method.settled(known_of(make_problem())))
-    for hyper in subject.method.hyperparameters():
-        if hyper.value is None:
-            raise OptbenchError(
-                f"optimizer {subject.method.label!r} needs a {hyper.name}",
-                f"write make_method({subject.method.name}, {hyper.name}=0.1)",
-            )
-    known = exceptions_of(subject.method.factory)
+    subject, known = _Subject(method), exceptions_of(method.factory)
+    _ = subject.values  # refused as a whole, where one is missing
     return tuple(
         _excepted(_hold(name, law, subject), known.get(name, "")) for name, law in _LAWS.items()
     )
@@ -114,12 +108,10 @@ class _Subject:
             return make_problem
 
     @functools.cached_property
-    def values(self) -> dict[tuple[int, str], np.ndarray]:
+    def values(self) -> Values:
         """The hyperparameters, apart from those that keep it from resting at a minimizer."""
-        return {
-            (h.depth, h.name): np.asarray(0.0 if h.name in _RESTLESS else h.value)
-            for h in self.method.hyperparameters()
-        }
+        declared = declared_values(self.method, make_problem())
+        return {at: np.zeros(()) if at[1] in _RESTLESS else v for at, v in declared.items()}
 
     @functools.cached_property
     def built(self) -> Optimizer:

@@ -13,13 +13,14 @@ import numpy as np
 from jax.custom_batching import custom_vmap
 
 from optbench import trees
-from optbench.errors import NotApplicable
+from optbench.errors import NotApplicable, OptbenchError
 from optbench.fisher import KroneckerFisher
 from optbench.layers import affine
 from optbench.method import Method
 from optbench.optimizer import Step
 from optbench.oracle import Calls, Evaluation, Oracle
 from optbench.problem import Constants, Params, Problem
+from optbench.theory import known_of
 from optbench.transforms.minibatches import SampledRows, minibatches
 
 CURVATURES = np.logspace(-1, 0, 6)  # L = 1, kappa = 10 where bend = 0
@@ -144,6 +145,22 @@ def small_problem_for(method: Method) -> MakeProblem:
             continue
         return make
     raise refusals[0]
+
+
+def declared_values(method: Method, problem: Problem) -> Values:
+    """The hyperparameters a method is given, or has by default; formulas settled on a problem.
+
+    Raises:
+        OptbenchError: one has no value.
+    """
+    hypers = method.settled(known_of(problem)).hyperparameters()
+    for hyper in hypers:
+        if hyper.value is None:
+            raise OptbenchError(
+                f"optimizer {method.label!r} needs a {hyper.name}",
+                f"write make_method({method.name}, {hyper.name}=0.1)",
+            )
+    return {(h.depth, h.name): np.asarray(h.value) for h in hypers}
 
 
 class Outcome(NamedTuple):

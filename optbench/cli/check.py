@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from optbench.cli.check_tables import show_conformance, show_invariance
 from optbench.cli.interrupts import interrupt_deferred
 from optbench.cli.manners import catalog_option, examples, json_option, say_json, use_color
-from optbench.errors import ExitCode, unknown_name
+from optbench.errors import ExitCode, OptbenchError, unknown_name
 
 if TYPE_CHECKING:
     from optbench.catalog import Catalog, Label
@@ -23,30 +24,49 @@ _EXAMPLES = examples(
     'optbench check "clip_by_global_norm(adam)" "noisy(rosenbrock)[scale=0.1]"',
     "optbench check my_file.py:my_problem",
     "optbench check                        everything in both catalogs",
+    "optbench check --optimizers           agreement with torch and scipy",
+    "optbench check --invariance adam lbfgs",
 )
 
 
 @click.command(epilog=_EXAMPLES)
 @click.argument("labels", nargs=-1, metavar="[NAME]...")
+@click.option("--optimizers", is_flag=True, help="Compare optimizers with torch and scipy.")
+@click.option("--invariance", is_flag=True, help="Measure how coordinates and scales matter.")
 @catalog_option
 @json_option
-def check(labels: tuple[str, ...], catalog: str, as_json: bool) -> ExitCode:
+def check(
+    labels: tuple[str, ...], *, optimizers: bool, invariance: bool, catalog: str, as_json: bool
+) -> ExitCode:
     """Hold entries to the laws.
 
     Exits with 1 where one fails.
 
     NAME is a label of a catalog, or file.py:function. Without one, all entries are checked.
     """
+    if optimizers and (labels or invariance):
+        raise OptbenchError("--optimizers stands alone", "name entries, or ask for --invariance")
+    with interrupt_deferred():
+        from optbench.environment import enable_compilation_cache
+
+    enable_compilation_cache()
+    if optimizers:
+        return show_conformance(as_json)
+    if invariance:
+        return show_invariance(labels, as_json)
+    return _hold(labels, catalog, as_json)
+
+
+def _hold(labels: tuple[str, ...], catalog: str, as_json: bool) -> ExitCode:
+    """Print what the laws say of entries, or of all; fail where one does not hold."""
     with interrupt_deferred():
         from optbench.catalog import collect
         from optbench.cli.progress import counted
-        from optbench.environment import enable_compilation_cache
         from optbench.optimizers.names import OPTIMIZERS, known_optimizers
 
-    enable_compilation_cache()
-    problems, optimizers = collect(catalog, "Problem"), known_optimizers()
+    problems, known = collect(catalog, "Problem"), known_optimizers()
     asked = labels or (*problems, *collect(OPTIMIZERS, "Optimizer"))
-    laws = {label: laws_for(label, problems, optimizers) for label in asked}
+    laws = {label: laws_for(label, problems, known) for label in asked}
     found = {label: laws[label]() for label in counted("checking", asked)}
     if as_json:
         say_json(found)
