@@ -3,6 +3,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 import scipy.optimize
 from walks import (
@@ -14,10 +15,12 @@ from walks import (
     X0,
     rosenbrock,
     walk,
+    wavy,
     wavy_grad,
 )
 
-from optbench.optimizer import Optimizer
+from optbench.checks import conformance
+from optbench.optimizer import Optimizer, from_optax
 from optbench.optimizers.adaptive import adagrad, adam, adamw, lion, rmsprop
 from optbench.optimizers.clipping import clip_by_global_norm, clip_by_value
 from optbench.optimizers.gradient_descent import gradient_descent, gradient_descent_backtracking
@@ -143,6 +146,43 @@ def test_formulas_that_differ_in_a_detail_are_told_apart():
 def test_special_cases_agree(special: Optimizer, general: Optimizer):
     one, other = walk(special, WAVY, X0, 20).params, walk(general, WAVY, X0, 20).params
     np.testing.assert_allclose(one, other, rtol=0, atol=1e-14)
+
+
+# ---- weight decay, decoupled and in the loss
+
+DECAY = 0.3
+
+
+def decayed(x, matrix):
+    return wavy(x, matrix) + DECAY / 2 * jnp.sum(x**2)
+
+
+WITH_L2 = Problem(objective=decayed, start=standard_normal((3,)), data=(MATRIX,))
+
+
+def decoupled(transformation, rate: float, decay: float = DECAY) -> Optimizer:
+    """x_{k+1} = x_k - rate (u_k + decay x_k), u_k what the transformation makes of grad f."""
+    last = optax.scale(-rate)
+    return from_optax(optax.chain(transformation, optax.add_decayed_weights(decay), last))
+
+
+def test_decoupled_decay_is_l2_in_the_loss_for_gradient_descent():
+    l2 = walk(gradient_descent(0.1), WITH_L2, X0, 20).params
+    apart = walk(decoupled(optax.identity(), 0.1), WAVY, X0, 20).params
+    np.testing.assert_allclose(apart, l2, rtol=0, atol=1e-14)
+    for decay in (-DECAY, 0.99 * DECAY):
+        wrong = walk(decoupled(optax.identity(), 0.1, decay), WAVY, X0, 20).params
+        assert np.max(np.abs(wrong - l2)) > 1e-3
+
+
+def test_decoupled_decay_is_another_thing_for_adam():
+    l2 = walk(adam(0.1), WITH_L2, X0, 20).params
+    apart = walk(adamw(0.1, weight_decay=DECAY), WAVY, X0, 20).params
+    assert np.max(np.abs(apart - l2)) > 1e-2
+    coupled = walk(conformance.l2(adam(0.1), DECAY), WAVY, X0, 20).params
+    np.testing.assert_allclose(coupled, l2, rtol=0, atol=1e-13)
+    own = decoupled(optax.scale_by_adam(), 0.1)
+    np.testing.assert_allclose(walk(own, WAVY, X0, 20).params, apart, rtol=0, atol=1e-14)
 
 
 def test_newton_ends_a_quadratic_in_one_step_of_exact_cg():

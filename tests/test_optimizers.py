@@ -17,6 +17,9 @@ from optbench.errors import NotApplicable, OptbenchError
 from optbench.method import find_method, make_method
 from optbench.optimizer import Optimizer, Step
 from optbench.optimizers.adaptive import adamw
+from optbench.optimizers.gradient_descent import gradient_descent_backtracking
+from optbench.optimizers.lbfgs import lbfgs
+from optbench.optimizers.newton import newton_cg
 from optbench.oracle import Calls
 
 OPTIMIZERS = collect("optbench.optimizers", "Optimizer")
@@ -135,6 +138,39 @@ def overcharging(charged: Calls):
     return factory
 
 
+def searching(search, change):
+    """A line search that reports other counts than those it makes."""
+
+    def factory():
+        inner = search()
+
+        def step(seen, state, oracle):
+            taken = inner.step(seen, state, oracle)
+            return taken._replace(calls=change(taken.calls))
+
+        return inner._replace(step=step)
+
+    return factory
+
+
+def one_more(kind):
+    return lambda calls: calls._replace(**{kind: getattr(calls, kind) + 1})
+
+
+def one_less(kind):
+    return lambda calls: calls._replace(**{kind: getattr(calls, kind) - 1})
+
+
+@custom_vmap
+def of_slowest_lane(count):
+    return count
+
+
+@of_slowest_lane.def_vmap
+def _slowest(axis_size, in_batched, count):
+    return jnp.full_like(count, jnp.max(count)), in_batched[0]
+
+
 def of_first_leaf(seen, state, rate):
     scale = jnp.sum(jax.tree.leaves(seen.grad)[0] ** 2) + 1
     return moved(seen, rate / scale), state
@@ -195,6 +231,32 @@ def test_exact_calls_pass_and_missing_products_fail():
     missing = checks.check_optimizer(overcharging(Calls(value_and_gradients=1)))
     (failed,) = [c for c in missing if not c.passed]
     assert failed.detail == "hessian_products: reported 0, counted 6"
+
+
+@pytest.mark.parametrize(
+    ("search", "change"),
+    [
+        (gradient_descent_backtracking, one_more("values")),
+        (gradient_descent_backtracking, one_less("values")),
+        (lbfgs, one_more("value_and_gradients")),
+        (newton_cg, one_less("hessian_products")),
+    ],
+)
+def test_counts_of_a_search_that_are_off_by_one_fail(search, change):
+    results = checks.check_optimizer(searching(search, change))
+    assert [c.law for c in results if not c.passed] == ["calls = counted"]
+
+
+@pytest.mark.parametrize(
+    ("search", "kind"),
+    [(gradient_descent_backtracking, "values"), (newton_cg, "value_and_gradients")],
+)
+def test_lanes_that_are_charged_the_trials_of_the_slowest_fail(search, kind):
+    def slowest(calls):
+        return calls._replace(**{kind: of_slowest_lane(getattr(calls, kind))})
+
+    results = checks.check_optimizer(searching(search, slowest))
+    assert [c.law for c in results if not c.passed] == ["vmap = loop"]
 
 
 def test_a_law_that_raises_has_failed():

@@ -132,6 +132,11 @@ class _Subject:
         """(problem, params, values, num_steps) -> outcome, in one program."""
         return jax.jit(make_loop(self.method, Oracle))
 
+    @functools.cached_property
+    def mapped(self) -> Callable[..., Outcome]:
+        """As `compiled`, over lanes of params and values."""
+        return jax.jit(jax.vmap(self.compiled, (None, 0, 0, None)))
+
     def run(self, problem: Problem, params: Params, num_steps: int = STEPS) -> Outcome:
         """A compiled run at the declared hyperparameters."""
         return self.compiled(problem, params, self.values, num_steps)
@@ -152,6 +157,11 @@ class _Subject:
     def eager(self) -> tuple[Outcome, collections.Counter[str]]:
         """The eager run in float64 from the flat start."""
         return self.run_eagerly(self.start)
+
+    @functools.cached_property
+    def sharp(self) -> tuple[Outcome, collections.Counter[str]]:
+        """The eager run from the flat start where line searches need several trials."""
+        return self.run_eagerly(self.start, bend=SHARP_BEND, num_steps=SHARP_STEPS)
 
 
 def _difference(one: Params, other: Params) -> float:
@@ -215,7 +225,7 @@ def _jit(subject: _Subject) -> Check:
 
 def _calls(subject: _Subject) -> Check:
     """Counted by Python in an eager run, so also where a library asks behind the oracle."""
-    outcome, counts = subject.run_eagerly(subject.start, bend=SHARP_BEND, num_steps=SHARP_STEPS)
+    outcome, counts = subject.sharp
     reported = dict(zip(Calls._fields, outcome.calls.tolist(), strict=True))
     del reported["linear_iterations"]
     missed = {kind: (n, counts[kind]) for kind, n in reported.items() if n != counts[kind]}
@@ -224,19 +234,33 @@ def _calls(subject: _Subject) -> Check:
 
 
 def _lanes(subject: _Subject) -> Check:
-    """Lanes that differ in start and hyperparameters."""
+    """Lanes that differ in start and hyperparameters; counts also where their trials differ.
+
+    The first lane's counts are those of the eager run, which an instrumented objective proves.
+    """
+    together, alone = _mapped_and_looped(subject, subject.make_problem(), STEPS)
+    check = _agree(together, alone, f"{len(_LANE_SCALES)} lanes, mapped and looped")
+    if not check.passed:
+        return check
+    together, alone = _mapped_and_looped(subject, subject.make_problem(SHARP_BEND), SHARP_STEPS)
+    alone.calls[0] = np.asarray(subject.sharp[0].calls)
+    mapped, looped = np.asarray(together.calls).tolist(), alone.calls.tolist()
+    if mapped != looped:
+        return Check("", False, f"lanes of unequal trials: calls {mapped} and {looped}")
+    return check
+
+
+def _mapped_and_looped(
+    subject: _Subject, problem: Problem, num_steps: int
+) -> tuple[Outcome, Outcome]:
     starts = np.multiply.outer(_LANE_SCALES, subject.start)
     values = {name: _LANE_SCALES * value for name, value in subject.values.items()}
-    mapped = jax.jit(jax.vmap(subject.compiled, (None, 0, 0, None)))
-    together = mapped(subject.make_problem(), starts, values, STEPS)
     alone = [
-        subject.compiled(
-            subject.make_problem(), start, {n: v[lane] for n, v in values.items()}, STEPS
-        )
+        subject.compiled(problem, start, {n: v[lane] for n, v in values.items()}, num_steps)
         for lane, start in enumerate(starts)
     ]
-    looped = jax.tree.map(lambda *leaves: jnp.stack(leaves), *alone)
-    return _agree(together, looped, f"{len(starts)} lanes, mapped and looped")
+    together = subject.mapped(problem, starts, values, num_steps)
+    return together, jax.tree.map(lambda *leaves: np.stack(leaves), *alone)
 
 
 def _nesting(subject: _Subject) -> Check:
