@@ -103,7 +103,7 @@ def l2(optimizer: Optimizer, weight_decay: Scalar) -> Optimizer:
 
 def named_optimizers() -> Catalog:
     """The catalog, the functions of optax that pairs name as `optax.NAME`, and `l2`."""
-    aliases = ("adadelta", "adafactor", "adamax", "amsgrad", "nadam", "radam", "rmsprop", "rprop")
+    aliases = ("adadelta", "adafactor", "adam", "adamax", "amsgrad", "radam", "rmsprop", "rprop")
     theirs = {f"optax.{name}": getattr(optax, name) for name in aliases}
     theirs["optax.contrib.muon"] = optax.contrib.muon
     return collect("optbench.optimizers", "Optimizer") | theirs | {"l2": l2}

@@ -74,10 +74,10 @@ _ADAM = (
     Pair(f"Adamax({_THEIR_ROUGH})", f"optax.adamax[{_ROUGH}]"),
     Pair(
         "NAdam()",
-        "optax.nadam[learning_rate=0.002,b1=0.9,b2=0.999,eps=1e-8]",
+        "optax.adam[learning_rate=0.002,b1=0.9,b2=0.999,eps=1e-8,nesterov=True]",
         "torch warms its momentum up; where momentum_decay is huge it does not",
     ),
-    Pair(f"NAdam({_THEIR_ROUGH}, momentum_decay=1e9)", f"optax.nadam[{_ROUGH}]"),
+    Pair(f"NAdam({_THEIR_ROUGH}, momentum_decay=1e9)", f"optax.adam[{_ROUGH},nesterov=True]"),
     Pair(
         "RAdam()",
         "optax.radam[learning_rate=0.001,b1=0.9,b2=0.999,eps=1e-8]",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +57,7 @@ def conformance_text(rows: Iterable[Conformance], width: int) -> str:
     cells = [
         [
             row.pair.reference,
-            _name(parse_label(row.pair.label)),
+            str(_name(parse_label(row.pair.label))),
             f"{row.difference:.0e}",
             row.verdict if row.holds else f"{row.verdict.upper()}, not as claimed",
             _remedy(row),
@@ -68,9 +69,10 @@ def conformance_text(rows: Iterable[Conformance], width: int) -> str:
     return align(header, cells, width=width, elastic={0, 1, 4}, wrap=True) + f"\n{counts}"
 
 
-def _name(label: Label) -> str:
-    """A label without arguments."""
-    return f"{label.name}({_name(label.inner)})" if label.inner else label.name
+def _name(label: Label) -> Label:
+    """A label without the numbers, which are torch's."""
+    switches = tuple(a for a in label.arguments if isinstance(a[1], bool))
+    return Label(label.name, _name(label.inner) if label.inner else None, switches)
 
 
 def _arguments(label: Label | None) -> tuple[tuple[str, Any], ...]:
@@ -145,8 +147,11 @@ def show_invariance(labels: tuple[str, ...], as_json: bool) -> ExitCode:
 
     known = known_optimizers()
     asked = labels or collect(OPTIMIZERS, "Optimizer")
-    methods = [find_method(label, known) for label in asked]
-    rows = [measure_invariance(method) for method in counted("measuring", methods)]
+    methods = {label: find_method(label, known) for label in asked}
+    rows = [
+        dataclasses.replace(measure_invariance(methods[label]), label=label)
+        for label in counted("measuring", list(methods))
+    ]
     if as_json:
         say_json(rows)
     else:
