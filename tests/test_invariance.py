@@ -40,6 +40,7 @@ FACTS = {
     "gradient_descent": ALWAYS | {"rotation"},
     "newton": ALL,
     "natural_gradient[damping=0.0,tolerance=1e-13]": ALL,
+    "kfac[damping=0.0]": ALL,  # exact where there is one layer
     "damped_newton[floor=0.0]": ALL,
     "normalized_gradient_descent": ALWAYS | {"rotation", "loss scaling"},
     "sign_gradient_descent": ALWAYS | {"loss scaling"},

@@ -25,6 +25,7 @@ from optbench.checks.plain_loop import (
     make_loop,
 )
 from optbench.errors import NotApplicable
+from optbench.layers import affine
 from optbench.method import Method
 from optbench.oracle import Oracle
 from optbench.problem import Params, Problem
@@ -91,12 +92,20 @@ class Invariance:
     reason: str = ""
 
 
-def _residuals(params: Params, inverse: Any, shift: Any, factor: Any, constant: Any) -> jax.Array:
+def _network(
+    params: Params, dense: Callable[..., Any], inverse: Any, shift: Any, *scales: Any
+) -> jax.Array:
     """f = |r|^2 / 2, after a change: a bent least-squares problem with a term that is constant."""
-    offset = inverse @ (params - shift) - CENTER
+    factor, constant = scales
+    point = dense(jnp.ones_like(params, shape=(1, 1)), params[None, :])[0]
+    offset = inverse @ (point - shift) - CENTER
     bent = _BEND * (offset[1:] - offset[:-1] ** 2)
     terms = jnp.concatenate([np.sqrt(CURVATURES / 2) * offset, bent])
     return jnp.concatenate([jnp.sqrt(factor) * terms, jnp.sqrt(2 * constant)[None]])
+
+
+def _residuals(params: Params, *data: Any) -> jax.Array:
+    return _network(params, affine, *data)
 
 
 def _half_square(outputs: jax.Array, *data: Any) -> jax.Array:
@@ -111,7 +120,8 @@ def changed_problem(change: Change) -> Problem:
     """The problem after a change; all changes share one compiled program.
 
     f(x) = sum_i h_i u_i^2 / 4 + b^2 sum_i (u_{i+1} - u_i^2)^2 / 2 with u = x - x*, h in [0.1, 1]:
-    hardly more than L = 1 where a path from the start leads, so that what steps by 1/L stays.
+    hardly more than L = 1 where a path from the start leads, so that what steps by 1/L stays. The
+    terms are also given as residuals, as outputs, and as those of one dense layer whose input is 1.
     """
     numbers = change.factor, change.constant
     data = np.linalg.inv(change.matrix), change.shift, *(np.float64(n) for n in numbers)
@@ -122,6 +132,7 @@ def changed_problem(change: Change) -> Problem:
         residuals=_residuals,
         outputs=_residuals,
         output_loss=_half_square,
+        network=_network,
         minimum=0.0,
         constants=CONSTANTS,
     )
@@ -132,9 +143,9 @@ def measure_invariance(method: Method) -> Invariance:
 
     What theory tells of that is told once, by the problem before any change.
     """
-    values = declared_values(method, changed_problem(Change()))
     loop = jax.jit(make_loop(method, Oracle))
     try:
+        values = declared_values(method, changed_problem(Change()))
         path = _path(loop, Change(), values)
         defects = {
             name: _defect(change(path), _path(loop, change, values))
