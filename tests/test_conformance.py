@@ -135,6 +135,7 @@ def baselines():
 def test_methods_with_curvature_end_where_those_of_scipy_do_at_a_similar_cost(baselines):
     assert [row for row in baselines if not row.holds] == []
     assert {row.reference for row in baselines} == {
+        "BFGS",
         "L-BFGS-B",
         "Newton-CG",
         "trust-ncg",
