@@ -77,7 +77,7 @@ DEFECTS = {
 @pytest.mark.parametrize("defect", DEFECTS)
 @pytest.mark.parametrize("run", ["Adam()", "Adam(lr=0.005, betas=(0.8, 0.9), eps=0.01)"])
 def test_a_planted_defect_is_rejected(defect: str, run: str, monkeypatch):
-    monkeypatch.setattr(conformance, "named_optimizers", lambda: {"adam": DEFECTS[defect]})
+    monkeypatch.setattr(conformance, "known_optimizers", lambda: {"adam": DEFECTS[defect]})
     (pair,) = [pair for pair in PAIRS if pair.reference == run]
     (row,) = check_conformance([pair])
     assert row.difference > TOLERANCE and row.verdict == "differs" and not row.holds
@@ -87,7 +87,7 @@ def test_decay_with_the_wrong_sign_is_rejected(monkeypatch):
     def adamw(learning_rate=1e-3, b1=0.9, b2=0.999, eps=1e-8, weight_decay=0.01):
         return optax.adamw(learning_rate, b1, b2, eps, weight_decay=-weight_decay)
 
-    monkeypatch.setattr(conformance, "named_optimizers", lambda: {"adamw": adamw})
+    monkeypatch.setattr(conformance, "known_optimizers", lambda: {"adamw": adamw})
     pairs = [pair for pair in PAIRS if pair.reference.startswith("AdamW(")]
     assert len(pairs) == 2 and not any(row.holds for row in check_conformance(pairs))
 

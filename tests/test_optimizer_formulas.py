@@ -179,7 +179,7 @@ def test_decoupled_decay_is_another_thing_for_adam():
     l2 = walk(adam(0.1), WITH_L2, X0, 20).params
     apart = walk(adamw(0.1, weight_decay=DECAY), WAVY, X0, 20).params
     assert np.max(np.abs(apart - l2)) > 1e-2
-    coupled = walk(conformance.l2(adam(0.1), DECAY), WAVY, X0, 20).params
+    coupled = walk(l2_regularize(adam(0.1), DECAY), WAVY, X0, 20).params
     np.testing.assert_allclose(coupled, l2, rtol=0, atol=1e-13)
     own = decoupled(optax.scale_by_adam(), 0.1)
     np.testing.assert_allclose(walk(own, WAVY, X0, 20).params, apart, rtol=0, atol=1e-14)

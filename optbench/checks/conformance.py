@@ -90,25 +90,6 @@ def read_reference() -> Reference:
     )
 
 
-def l2(optimizer: Optimizer, weight_decay: Scalar) -> Optimizer:
-    """Hand `optimizer` the gradient of f + weight_decay |x|^2 / 2: decay that is coupled."""
-
-    def step(evaluation: Evaluation, state: State, oracle: Oracle) -> Step:
-        params, value, grad = evaluation
-        coupled = trees.add_scaled(grad, weight_decay, params)
-        return optimizer.step(Evaluation(params, value, coupled), state, oracle)
-
-    return optimizer._replace(step=step)
-
-
-def named_optimizers() -> Catalog:
-    """The catalog, the functions of optax that pairs name as `optax.NAME`, and `l2`."""
-    aliases = ("adadelta", "adafactor", "adam", "adamax", "amsgrad", "radam", "rmsprop", "rprop")
-    theirs = {f"optax.{name}": getattr(optax, name) for name in aliases}
-    theirs["optax.contrib.muon"] = optax.contrib.muon
-    return collect("optbench.optimizers", "Optimizer") | theirs | {"l2": l2}
-
-
 def objective(params: Params, curvatures: Any) -> jax.Array:
     """sum_ij c_ij x_ij^2 / 2 + sin(x_11 + 2 x_12) + cos(x_21 x_22), for a 2 x 2 matrix x."""
     wave = jnp.sin(params[0, 0] + 2 * params[0, 1]) + jnp.cos(params[1, 0] * params[1, 1])
@@ -124,7 +105,7 @@ def check_conformance(
         pairs: what to compare.
         reference: torch's points; those that ship, if not given.
     """
-    reference, optimizers = reference or read_reference(), named_optimizers()
+    reference, optimizers = reference or read_reference(), known_optimizers()
     loops: dict[Any, Callable[..., Outcome]] = {}  # one program for all that differ in numbers
 
     def difference(label: str, run: str) -> float:

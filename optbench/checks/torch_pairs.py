@@ -48,9 +48,9 @@ _SGD = (
     ),
     Pair(
         "SGD(lr=0.1, weight_decay=0.1)",
-        "l2(gradient_descent[learning_rate=0.1])[weight_decay=0.1]",
+        "l2_regularize(gradient_descent[learning_rate=0.1])[weight_decay=0.1]",
     ),
-    Pair(f"SGD({_THEIR_HEAVY}, weight_decay=0.1)", f"l2(momentum[{_HEAVY}])[weight_decay=0.1]"),
+    Pair(f"SGD({_THEIR_HEAVY}, weight_decay=0.1)", f"l2_regularize(momentum[{_HEAVY}])[weight_decay=0.1]"),
     Pair(
         "ASGD()",
         "gradient_descent[learning_rate=0.01]",
@@ -62,7 +62,7 @@ _SGD = (
 _ADAM = (
     Pair("Adam()", "adam[learning_rate=0.001,b1=0.9,b2=0.999,eps=1e-8]"),
     Pair(f"Adam({_THEIR_ROUGH})", f"adam[{_ROUGH}]"),
-    Pair(f"Adam({_THEIR_ROUGH}, weight_decay=0.1)", f"l2(adam[{_ROUGH}])[weight_decay=0.1]"),
+    Pair(f"Adam({_THEIR_ROUGH}, weight_decay=0.1)", f"l2_regularize(adam[{_ROUGH}])[weight_decay=0.1]"),
     Pair(
         f"Adam({_THEIR_ROUGH}, amsgrad=True)",
         f"optax.amsgrad[{_ROUGH}]",
@@ -135,9 +135,9 @@ _ADAPTIVE = (
     ),
     Pair(
         "RMSprop(eps=0.01, weight_decay=0.1)",
-        f"l2(rmsprop[{_AVERAGED}=0.01])[weight_decay=0.1]",
+        f"l2_regularize(rmsprop[{_AVERAGED}=0.01])[weight_decay=0.1]",
         _EPS,
-        f"l2(rmsprop[{_AVERAGED}=0.01,eps_in_sqrt=False])[weight_decay=0.1]",
+        f"l2_regularize(rmsprop[{_AVERAGED}=0.01,eps_in_sqrt=False])[weight_decay=0.1]",
     ),
     Pair("Adadelta()", "optax.adadelta[learning_rate=1.0,rho=0.9,eps=1e-6]"),
     Pair(
