@@ -16,7 +16,7 @@ from optbench.job import Job, prepare
 from optbench.method import RATE, Method, make_method
 from optbench.plan import Lanes, Plan
 from optbench.problem import Constants, Problem
-from optbench.program import abstract, precision, trace_group
+from optbench.program import abstract, trace_group
 from optbench.run import execute
 from optbench.transforms.minibatches import minibatches
 
@@ -129,8 +129,7 @@ def _shares(method: Method, lanes: Lanes) -> bool:
     problem, dtype = least_squares(), _PLAN.dtype
     start = abstract(problem.start(0))
     try:
-        with precision(dtype):
-            group, _ = trace_group(problem, [method], frozenset(lanes.settings), start, dtype)
+        group, _ = trace_group(problem, [method], frozenset(lanes.settings), start, dtype)
     except OptbenchError:
         return False
     (member,) = group.members
