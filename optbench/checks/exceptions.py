@@ -6,16 +6,11 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-_RELATIVE = "steps are relative to the norm of the params"
 _NOISE = "its noise does not vanish, and is another in another precision"
 
 EXCEPTIONS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
-        "adafactor": {"translation": _RELATIVE},
         "dadapt_adamw": {"stationary": "divides by the sum of gradients: NaN where all are 0"},
-        "dog": {"translation": "its first step is relative to the norm of the params"},
-        "lamb": {"translation": _RELATIVE},
-        "lars": {"translation": _RELATIVE},
         "noisy_sgd": {"stationary": _NOISE, "float32": _NOISE},
         "prodigy": {"stationary": "divides by the sum of gradients: NaN where all are 0"},
         "sm3": {"any nesting": "optax.sm3 fails on a scalar among the params"},

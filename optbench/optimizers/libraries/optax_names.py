@@ -57,6 +57,11 @@ _BY_ARRAY = frozenset(
     }
 )
 
+# Rules that take norms of the params themselves.
+_BY_ORIGIN = frozenset(
+    {"optax.adafactor", "optax.contrib.dog", "optax.fromage", "optax.lamb", "optax.lars"}
+)
+
 # On complex params these fail, drop imaginary parts, or order complex numbers.
 _REAL_ONLY = frozenset(
     {
@@ -77,6 +82,8 @@ _REAL_ONLY = frozenset(
         "optax.sm3",
     }
 )
+
+_MARKS = _MATRIX_ACTS, _REAL_ONLY, _BY_ARRAY, _BY_ORIGIN
 
 _NUMBERS = int, float, bool, jax.typing.ArrayLike, optax.ScalarOrSchedule
 _UNSAID = frozenset(
@@ -152,7 +159,7 @@ def _is_sayable(function: Callable[..., Any]) -> bool:
 
 def _fitted(label: str, function: Callable[..., Any]) -> Callable[..., Any]:
     """The function itself where it fits as it is."""
-    is_marked = any(label in marks for marks in (_MATRIX_ACTS, _REAL_ONLY, _BY_ARRAY))
+    is_marked = any(label in marks for marks in _MARKS)
     if not is_marked and _sayable(function) == inspect.signature(function):
         return function
 
@@ -201,7 +208,7 @@ def _marked(label: str, optimizer: Optimizer) -> Optimizer:
             )
         return optimizer.init(params)
 
-    return optimizer._replace(init=init, by_array=label in _BY_ARRAY)
+    return optimizer._replace(init=init, by_array=label in _BY_ARRAY, by_origin=label in _BY_ORIGIN)
 
 
 # What draws noise -> (the argument that seeds it, whether it is handed gradients of single rows).
