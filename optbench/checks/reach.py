@@ -11,8 +11,7 @@ import numpy as np
 
 from optbench.catalog import parameters
 from optbench.errors import NotApplicable, OptbenchError
-from optbench.host import HostJob
-from optbench.job import Job, prepare
+from optbench.job import HostJob, Job, prepare
 from optbench.method import RATE, Method, make_method
 from optbench.plan import Lanes, Plan
 from optbench.problem import Constants, Problem
@@ -118,7 +117,7 @@ def _reach_all(methods: Sequence[Method], lanes: Lanes) -> Iterator[Reach]:
     shared = [method for method in methods if _shares(method, lanes)]
     if shared:
         job = prepare(least_squares(), shared, lanes, _PLAN)
-        yield from (_result(job, index) for index in range(len(shared)))
+        yield from (_result(job, index, method) for index, method in enumerate(shared))
     for method in methods:
         if method not in shared:
             yield _alone(method, lanes)
@@ -140,7 +139,7 @@ def _alone(method: Method, lanes: Lanes) -> Reach:
     problem, refusals = least_squares(), []
     for candidate in (problem, minibatches(problem, _BATCH)):
         try:
-            return _result(prepare(candidate, [method], lanes, _PLAN), 0)
+            return _result(prepare(candidate, [method], lanes, _PLAN), 0, method)
         except NotApplicable as error:
             refusals.append(error.message)
         except OptbenchError as error:
@@ -149,7 +148,7 @@ def _alone(method: Method, lanes: Lanes) -> Reach:
     return Reach(method.name, problem.name, np.nan, None, refusals[-1])
 
 
-def _result(job: Job | HostJob, member: int) -> Reach:
+def _result(job: Job | HostJob, member: int, method: Method) -> Reach:
     trajectory = execute(job, member)
     gap = np.where(np.isfinite(trajectory.value), trajectory.value, np.inf)[0]  # f* = 0
     ratios = gap.min(-1) / gap[:, 0]
@@ -157,4 +156,4 @@ def _result(job: Job | HostJob, member: int) -> Reach:
     rate = float(job.lanes.settings[RATE][best]) if job.lanes.settings else None
     ratio = float(ratios[best])
     failure = "" if ratio <= TARGET else f"the gap falls to {ratio:.2g} of that at the start"
-    return Reach(job.methods[member].name, job.problem.name, ratio, rate, failure)
+    return Reach(method.name, job.problem.name, ratio, rate, failure)
