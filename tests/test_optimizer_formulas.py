@@ -19,7 +19,6 @@ from walks import (
     wavy_grad,
 )
 
-from optbench.checks import conformance
 from optbench.optimizer import Optimizer, from_optax
 from optbench.optimizers.adaptive import adagrad, adam, adamw, lion, rmsprop
 from optbench.optimizers.clipping import clip_by_global_norm, clip_by_value
@@ -28,6 +27,7 @@ from optbench.optimizers.lbfgs import lbfgs
 from optbench.optimizers.momentum import momentum, nesterov
 from optbench.optimizers.natural_gradient import natural_gradient
 from optbench.optimizers.newton import newton_cg
+from optbench.optimizers.weight_decay import l2_regularize
 from optbench.problem import Problem
 from optbench.start import standard_normal
 

@@ -15,15 +15,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
-from optbench import trees
-from optbench.catalog import Catalog, collect
 from optbench.checks.plain_loop import Outcome, declared_values, make_loop
 from optbench.checks.torch_pairs import PAIRS, Pair, Verdict
 from optbench.method import Method, find_method
-from optbench.optimizer import Optimizer, Scalar, State, Step
-from optbench.oracle import Evaluation, Oracle
+from optbench.optimizers.names import known_optimizers
+from optbench.oracle import Oracle
 from optbench.problem import Params, Problem
 from optbench.start import start_near
 

@@ -50,7 +50,10 @@ _SGD = (
         "SGD(lr=0.1, weight_decay=0.1)",
         "l2_regularize(gradient_descent[learning_rate=0.1])[weight_decay=0.1]",
     ),
-    Pair(f"SGD({_THEIR_HEAVY}, weight_decay=0.1)", f"l2_regularize(momentum[{_HEAVY}])[weight_decay=0.1]"),
+    Pair(
+        f"SGD({_THEIR_HEAVY}, weight_decay=0.1)",
+        f"l2_regularize(momentum[{_HEAVY}])[weight_decay=0.1]",
+    ),
     Pair(
         "ASGD()",
         "gradient_descent[learning_rate=0.01]",
@@ -62,7 +65,10 @@ _SGD = (
 _ADAM = (
     Pair("Adam()", "adam[learning_rate=0.001,b1=0.9,b2=0.999,eps=1e-8]"),
     Pair(f"Adam({_THEIR_ROUGH})", f"adam[{_ROUGH}]"),
-    Pair(f"Adam({_THEIR_ROUGH}, weight_decay=0.1)", f"l2_regularize(adam[{_ROUGH}])[weight_decay=0.1]"),
+    Pair(
+        f"Adam({_THEIR_ROUGH}, weight_decay=0.1)",
+        f"l2_regularize(adam[{_ROUGH}])[weight_decay=0.1]",
+    ),
     Pair(
         f"Adam({_THEIR_ROUGH}, amsgrad=True)",
         f"optax.amsgrad[{_ROUGH}]",
