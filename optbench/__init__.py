@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from optbench.method import Method as Method
     from optbench.optimizer import Optimizer as Optimizer
     from optbench.optimizer import Step as Step
-    from optbench.optimizer import from_optax as from_optax
     from optbench.oracle import Calls as Calls
     from optbench.oracle import Evaluation as Evaluation
     from optbench.oracle import Oracle as Oracle
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from optbench.study import run_study as run_study
     from optbench.trajectory import Status as Status
     from optbench.trajectory import Trajectory as Trajectory
+    from optbench.transformation import from_optax as from_optax
 
 __version__ = "0.1.0"
 
@@ -60,7 +60,7 @@ _HOMES = {
     "check_optimizer": "checks",
     "check_problem": "checks",
     "compare": "compare",
-    "from_optax": "optimizer",
+    "from_optax": "transformation",
     "plot": "figures",
     "run": "run",
     "run_study": "study",

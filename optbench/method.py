@@ -13,7 +13,8 @@ import optax
 from optbench import catalog, theory
 from optbench.catalog import Catalog, Label
 from optbench.errors import OptbenchError, first_line, unknown_name
-from optbench.optimizer import Optimizer, Rated, from_optax
+from optbench.optimizer import Optimizer, Rated
+from optbench.transformation import from_optax
 
 
 @dataclasses.dataclass(frozen=True)

@@ -54,7 +54,11 @@ def test_every_optimizer_of_optax_is_reached_or_excluded_with_a_reason():
     assert uncovered() == []
     assert len(EXCLUDED) <= 5 and all(EXCLUDED.values())
     assert set(EXCLUDED) <= set(public_optimizers())
-    assert {n for n in public_optimizers() if n.count(".") == 1} >= {"optax.adam", "optax.lbfgs"}
+    assert {n for n in public_optimizers() if n.count(".") == 1} >= {
+        "optax.adam",
+        "optax.lbfgs",
+        "optax.nadam",
+    }
     assert {"optax.contrib.dog", "optax.contrib.muon", "optax.contrib.sam"} <= entries().keys()
 
 

@@ -16,7 +16,7 @@ from walks import (
 )
 
 from optbench.errors import OptbenchError
-from optbench.optimizer import Optimizer, Step, from_optax
+from optbench.optimizer import Optimizer, Step
 from optbench.optimizers import gradient_descent as descent
 from optbench.optimizers import newton
 from optbench.optimizers.clipping import clip_by_global_norm, clip_by_value
@@ -27,6 +27,7 @@ from optbench.optimizers.newton import newton_cg
 from optbench.oracle import Evaluation, Oracle
 from optbench.problem import Problem
 from optbench.start import standard_normal
+from optbench.transformation import from_optax
 
 # ---- Newton-CG: negative curvature and rounding
 

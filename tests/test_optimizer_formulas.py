@@ -19,7 +19,7 @@ from walks import (
     wavy_grad,
 )
 
-from optbench.optimizer import Optimizer, from_optax
+from optbench.optimizer import Optimizer
 from optbench.optimizers.adaptive import adagrad, adam, adamw, lion, rmsprop
 from optbench.optimizers.clipping import clip_by_global_norm, clip_by_value
 from optbench.optimizers.gradient_descent import gradient_descent, gradient_descent_backtracking
@@ -30,6 +30,7 @@ from optbench.optimizers.newton import newton_cg
 from optbench.optimizers.weight_decay import l2_regularize
 from optbench.problem import Problem
 from optbench.start import standard_normal
+from optbench.transformation import from_optax
 
 # ---- a second source: the formulas once more, in NumPy
 

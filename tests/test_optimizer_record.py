@@ -15,7 +15,7 @@ from optbench import catalog
 from optbench.catalog import collect
 from optbench.errors import OptbenchError
 from optbench.method import Method, find_method, make_method
-from optbench.optimizer import Optimizer, Step, from_optax
+from optbench.optimizer import Optimizer, Step
 from optbench.optimizers.adaptive import adam, rmsprop
 from optbench.optimizers.clipping import clip_by_global_norm
 from optbench.optimizers.gradient_descent import gradient_descent
@@ -23,6 +23,7 @@ from optbench.optimizers.lbfgs import lbfgs
 from optbench.oracle import Calls, Oracle, untouched
 from optbench.problem import Problem
 from optbench.start import standard_normal
+from optbench.transformation import from_optax
 
 OPTIMIZERS = collect("optbench.optimizers", "Optimizer")
 

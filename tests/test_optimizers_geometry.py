@@ -7,7 +7,7 @@ import optax.contrib
 import pytest
 from walks import WAVY, X0, walk, walk_tree
 
-from optbench.optimizer import Optimizer, from_optax
+from optbench.optimizer import Optimizer
 from optbench.optimizers.adaptive import adam
 from optbench.optimizers.anderson import anderson
 from optbench.optimizers.gradient_descent import gradient_descent, gradient_descent_backtracking
@@ -18,6 +18,7 @@ from optbench.optimizers.newton import newton_cg
 from optbench.optimizers.proximal import projected
 from optbench.optimizers.riemannian import riemannian_gradient_descent, riemannian_momentum
 from optbench.problem import Problem
+from optbench.transformation import from_optax
 from problems.factorization.eigenvectors import pca_diabetes, rayleigh_quotient
 from problems.factorization.matrices import phase_retrieval
 

@@ -12,7 +12,7 @@ from walks import CENTER, QUADRATIC, ROSENBROCK, WAVY, X0, walk, wavy_at, wavy_g
 
 from optbench.errors import OptbenchError
 from optbench.method import find_method, make_method
-from optbench.optimizer import Optimizer, Rated, Step, from_optax
+from optbench.optimizer import Optimizer, Rated, Step
 from optbench.optimizers.adaptive import adam
 from optbench.optimizers.averaging import accumulate, average, exponential_average, lookahead
 from optbench.optimizers.clipping import (
@@ -40,6 +40,7 @@ from optbench.oracle import Evaluation, Oracle
 from optbench.problem import Problem
 from optbench.run import run
 from optbench.start import standard_normal
+from optbench.transformation import from_optax
 
 STEEP = 3 * X0  # where gradients are above 1
 

@@ -15,13 +15,14 @@ from optbench import run as _run_function
 from optbench.curvature import smallest_eigenvalues
 from optbench.errors import OptbenchError
 from optbench.method import make_method
-from optbench.optimizer import Optimizer, Step, from_optax
+from optbench.optimizer import Optimizer, Step
 from optbench.oracle import Calls, Prices
 from optbench.plan import Lanes, Plan, log_grid
 from optbench.problem import Problem
 from optbench.run import execute, prepare
 from optbench.start import standard_normal, start_near
 from optbench.trajectory import TARGETS, Status
+from optbench.transformation import from_optax
 
 run = _run_function
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import optax
 
-from optbench.optimizer import Optimizer, Scalar, from_optax
+from optbench.optimizer import Optimizer, Scalar
 from optbench.stability import (
     adam_preconditioner,
     adam_threshold,
@@ -17,6 +17,7 @@ from optbench.stability import (
     root_preconditioner,
     with_threshold,
 )
+from optbench.transformation import from_optax
 
 
 def adam(

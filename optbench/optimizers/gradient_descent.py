@@ -5,11 +5,12 @@ from __future__ import annotations
 import jax.numpy as jnp
 import optax
 
-from optbench.optimizer import Optimizer, Scalar, State, Step, from_optax
+from optbench.optimizer import Optimizer, Scalar, State, Step
 from optbench.oracle import Evaluation, Oracle
 from optbench.problem import Params
 from optbench.stability import gradient_descent_threshold, with_threshold
 from optbench.theory import optimal
+from optbench.transformation import from_optax
 
 _ROUNDING_UNITS = 10  # rounding error allowed for in f, in eps |f|
 

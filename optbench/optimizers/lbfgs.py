@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import optax
 
-from optbench.optimizer import Optimizer, from_optax
+from optbench.optimizer import Optimizer
+from optbench.transformation import from_optax
 
 
 def lbfgs(memory_size: int = 10) -> Optimizer:

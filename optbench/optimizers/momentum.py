@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import optax
 
-from optbench.optimizer import Optimizer, Scalar, from_optax
+from optbench.optimizer import Optimizer, Scalar
 from optbench.stability import heavy_ball_threshold, nesterov_threshold, with_threshold
 from optbench.theory import optimal
+from optbench.transformation import from_optax
 
 
 @optimal(

@@ -11,9 +11,10 @@ import numpy as np
 import optax
 
 from optbench import trees
-from optbench.optimizer import Optimizer, Scalar, State, Step, from_optax
+from optbench.optimizer import Optimizer, Scalar, State, Step
 from optbench.oracle import Calls, Evaluation, Oracle
 from optbench.theory import MINIMUM, SMOOTHNESS
+from optbench.transformation import from_optax
 
 _NO_NORM = 1e-18  # added to |g|: far below it, the squares of float32 underflow
 

@@ -22,10 +22,11 @@ import optax
 import optax.contrib
 
 from optbench.errors import NotApplicable
-from optbench.optimizer import Optimizer, State, Step, from_optax
+from optbench.optimizer import Optimizer, State, Step
 from optbench.optimizers.libraries.optax_wrappers import WRAPPERS, wrapping
 from optbench.oracle import Calls, Evaluation, Oracle
 from optbench.problem import Params
+from optbench.transformation import from_optax
 
 EXCLUDED = MappingProxyType(
     {
@@ -102,11 +103,11 @@ _UNSAID = frozenset(
 
 def public_optimizers() -> dict[str, Callable[..., Any]]:
     """Label -> function, of all that optax offers: its aliases, and what is contributed whole."""
-    aliases = _returning_transformations(optax)
+    aliases, home = _returning_transformations(optax), optax.adam.__module__
     contributed = _returning_transformations(optax.contrib)
-    return {
-        f"optax.{n}": f for n, f in aliases.items() if f.__module__ == optax.adam.__module__
-    } | {f"optax.contrib.{n}": f for n, f in contributed.items() if not n.startswith("scale_by_")}
+    return {f"optax.{n}": f for n, f in aliases.items() if _plain(f).__module__ == home} | {
+        f"optax.contrib.{n}": f for n, f in contributed.items() if not n.startswith("scale_by_")
+    }
 
 
 def _returning_transformations(module: Any) -> dict[str, Callable[..., Any]]:
@@ -114,10 +115,15 @@ def _returning_transformations(module: Any) -> dict[str, Callable[..., Any]]:
     return {
         name: function
         for name, function in vars(module).items()
-        if inspect.isfunction(function)
+        if inspect.isfunction(_plain(function))
         and not name.startswith("_")
         and _returns(inspect.signature(function, eval_str=True), kinds)
     }
+
+
+def _plain(function: Any) -> Any:
+    """The function that a partial one calls: nadam is adam with an argument fixed."""
+    return function.func if isinstance(function, functools.partial) else function
 
 
 def _returns(signature: inspect.Signature, kinds: tuple[type, ...]) -> bool:
@@ -185,7 +191,7 @@ def _sayable(function: Callable[..., Any]) -> inspect.Signature:
 
 def _signed(function: Callable[..., Any], factory: Any) -> Callable[..., Any]:
     """The factory with the name, the docstring and the sayable signature of a function."""
-    factory.__name__ = factory.__qualname__ = function.__name__
+    factory.__name__ = factory.__qualname__ = _plain(function).__name__
     factory.__doc__ = function.__doc__
     factory.__signature__ = _sayable(function)
     return factory

@@ -18,9 +18,10 @@ import optax
 import optax.contrib
 
 from optbench.errors import OptbenchError
-from optbench.optimizer import Optimizer, Scalar, State, Step, from_optax
+from optbench.optimizer import Optimizer, Scalar, State, Step
 from optbench.oracle import Evaluation, Oracle, RefusingOracle
 from optbench.problem import Params
+from optbench.transformation import from_optax
 
 
 def wrapping(function: Callable[..., Any]) -> Callable[..., Optimizer] | None:

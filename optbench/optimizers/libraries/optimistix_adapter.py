@@ -20,9 +20,10 @@ import optimistix as optx
 
 from optbench import trees
 from optbench.errors import NotApplicable
-from optbench.optimizer import Optimizer, State, Step, strong
+from optbench.optimizer import Optimizer, State, Step
 from optbench.oracle import Calls, Evaluation, Oracle
 from optbench.problem import Params
+from optbench.transformation import strong
 
 TOLERANCE = 1e-12  # of the convergence test, which is never asked
 
