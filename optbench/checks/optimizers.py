@@ -122,7 +122,12 @@ class _Subject:
     def start(self) -> np.ndarray:
         """A vector; a matrix of the same numbers, where the method refuses vectors."""
         try:
-            jax.eval_shape(lambda x, v: self.method.build(v).init(x), START, self.values)
+            jax.eval_shape(
+                lambda x, v, problem: self.method.build(v).begin(x, problem),
+                START,
+                self.values,
+                self.make_problem(),
+            )
         except NotApplicable:
             return START.reshape(_MATRIX)
         return START
