@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 import dataclasses
 import functools
 from collections.abc import Callable
@@ -19,33 +18,23 @@ from optbench.checks.hosted import check_hosted
 from optbench.checks.plain_loop import (
     CENTER,
     START,
-    MakeProblem,
     Outcome,
     Values,
-    counting,
-    declared_values,
-    make_loop,
-    make_problem,
-    small_problem_for,
 )
 from optbench.checks.record import Check, at_most
-from optbench.errors import NotApplicable, first_line
+from optbench.checks.subject import SHARP_BEND, SHARP_STEPS, STEPS, Subject
+from optbench.errors import first_line
 from optbench.method import Method, make_method
-from optbench.optimizer import Optimizer
 from optbench.oracle import Calls, Oracle
 from optbench.problem import Params, Problem
 
-STEPS = 4  # of the laws that compare two runs
 TOLERANCE = 1e-9  # relative, float64: rounding, amplified over a few steps
 TOLERANCE_FLOAT32 = 1e-3
 DECREASE_STEPS = 200
-SHARP_BEND, SHARP_STEPS = 10.0, 6  # where calls are counted: line searches need several trials
 
 _SHIFT = np.array([2.0, -1.0, 3.0, 0.5, -2.5, 1.5])
 _NESTED = {"matrix": np.zeros((1, 2)), "rest": (np.zeros(()), [np.zeros(3)])}
 _LISTED = jax.tree.leaves(_NESTED)  # the same arrays
-_MATRIX = 2, 3
-_RESTLESS = ("weight_decay", "temperature")
 _LANE_SCALES = np.array([1.0, 0.95, 0.9])
 
 
@@ -70,7 +59,7 @@ def check_optimizer(method: Method | Callable[..., Any]) -> tuple[Check, ...]:
     method = method if isinstance(method, Method) else make_method(method)
     if method.hosted:
         return check_hosted(method)
-    subject, known = _Subject(method), exceptions_of(method.factory)
+    subject, known = Subject(method), exceptions_of(method.factory)
     _ = subject.values  # refused as a whole, where one is missing
     return tuple(
         _excepted(_hold(name, law, subject), known.get(name, "")) for name, law in _LAWS.items()
@@ -85,88 +74,12 @@ def _excepted(check: Check, reason: str) -> Check:
     return dataclasses.replace(check, passed=not check.passed, detail=detail, exception=reason)
 
 
-def _hold(name: str, law: Callable[[_Subject], Check], subject: _Subject) -> Check:
+def _hold(name: str, law: Callable[[Subject], Check], subject: Subject) -> Check:
     try:
         with jax.enable_x64(True):
             return dataclasses.replace(law(subject), law=name)
     except Exception as error:  # whatever a stranger's code raises is this law's failure
         return Check(name, False, f"{type(error).__name__}: {first_line(error)}")
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class _Subject:
-    """A method with the runs that several laws share."""
-
-    method: Method
-
-    @functools.cached_property
-    def make_problem(self) -> MakeProblem:
-        """The problem that it is run on, from a bend and a shift."""
-        try:
-            return small_problem_for(self.method)
-        except Exception:  # the laws will meet it again, and tell
-            return make_problem
-
-    @functools.cached_property
-    def values(self) -> Values:
-        """The hyperparameters, apart from those that keep it from resting at a minimizer."""
-        declared = declared_values(self.method, make_problem())
-        return {at: np.zeros(()) if at[1] in _RESTLESS else v for at, v in declared.items()}
-
-    @functools.cached_property
-    def built(self) -> Optimizer:
-        """The optimizer, for what it declares."""
-        return self.method.build(jax.tree.map(jnp.asarray, self.values))
-
-    @functools.cached_property
-    def start(self) -> np.ndarray:
-        """A vector; a matrix of the same numbers, where the method refuses vectors."""
-        try:
-            jax.eval_shape(
-                lambda x, v, problem: self.method.build(v).begin(x, problem),
-                START,
-                self.values,
-                self.make_problem(),
-            )
-        except NotApplicable:
-            return START.reshape(_MATRIX)
-        return START
-
-    @functools.cached_property
-    def compiled(self) -> Callable[..., Outcome]:
-        """(problem, params, values, num_steps) -> outcome, in one program."""
-        return jax.jit(make_loop(self.method, Oracle))
-
-    @functools.cached_property
-    def mapped(self) -> Callable[..., Outcome]:
-        """As `compiled`, over lanes of params and values."""
-        return jax.jit(jax.vmap(self.compiled, (None, 0, 0, None)))
-
-    def run(self, problem: Problem, params: Params, num_steps: int = STEPS) -> Outcome:
-        """A compiled run at the declared hyperparameters."""
-        return self.compiled(problem, params, self.values, num_steps)
-
-    def run_eagerly(
-        self, params: Params, dtype: str = "float64", bend: float = 1.0, num_steps: int = STEPS
-    ) -> tuple[Outcome, collections.Counter[str]]:
-        """An operation-by-operation run, and the oracle calls it was seen to make."""
-        counts: collections.Counter[str] = collections.Counter()
-        problem, params, values = jax.tree.map(
-            jnp.asarray, trees.cast((self.make_problem(bend), params, self.values), dtype)
-        )
-        run = make_loop(self.method, counting(counts))
-        with jax.disable_jit():
-            return run(problem, params, values, num_steps), counts
-
-    @functools.cached_property
-    def eager(self) -> tuple[Outcome, collections.Counter[str]]:
-        """The eager run in float64 from the flat start."""
-        return self.run_eagerly(self.start)
-
-    @functools.cached_property
-    def sharp(self) -> tuple[Outcome, collections.Counter[str]]:
-        """The eager run from the flat start where line searches need several trials."""
-        return self.run_eagerly(self.start, bend=SHARP_BEND, num_steps=SHARP_STEPS)
 
 
 def _difference(one: Params, other: Params) -> float:
@@ -183,7 +96,7 @@ def _agree(one: Outcome, other: Outcome, what: str) -> Check:
     return at_most("", _difference(one.params, other.params), TOLERANCE, what)
 
 
-def _stable(subject: _Subject) -> Check:
+def _stable(subject: Subject) -> Check:
     """Structure, shapes and dtypes of params and state, in both precisions."""
     for dtype in ("float64", "float32"):
         problem, params, values = trees.cast(
@@ -223,12 +136,12 @@ def _change(before: dict[str, Any], after: dict[str, Any]) -> str:
     return f"{path} is {before.get(path)} at first, {after.get(path)} after a step"
 
 
-def _jit(subject: _Subject) -> Check:
+def _jit(subject: Subject) -> Check:
     compiled = subject.run(subject.make_problem(), subject.start)
     return _agree(compiled, subject.eager[0], f"{STEPS} steps, compiled and not")
 
 
-def _calls(subject: _Subject) -> Check:
+def _calls(subject: Subject) -> Check:
     """Counted by Python in an eager run, so also where a library asks behind the oracle."""
     outcome, counts = subject.sharp
     reported = dict(zip(Calls._fields, outcome.calls.tolist(), strict=True))
@@ -238,7 +151,7 @@ def _calls(subject: _Subject) -> Check:
     return at_most("", len(missed), 0, detail or f"all {sum(counts.values())} calls are reported")
 
 
-def _lanes(subject: _Subject) -> Check:
+def _lanes(subject: Subject) -> Check:
     """Lanes that differ in start and hyperparameters; counts also where their trials differ.
 
     The first lane's counts are those of the eager run, which an instrumented objective proves.
@@ -256,7 +169,7 @@ def _lanes(subject: _Subject) -> Check:
 
 
 def _mapped_and_looped(
-    subject: _Subject, problem: Problem, num_steps: int
+    subject: Subject, problem: Problem, num_steps: int
 ) -> tuple[Outcome, Outcome]:
     starts = np.multiply.outer(_LANE_SCALES, subject.start)
     values = {name: _LANE_SCALES * value for name, value in subject.values.items()}
@@ -268,7 +181,7 @@ def _mapped_and_looped(
     return together, jax.tree.map(lambda *leaves: np.stack(leaves), *alone)
 
 
-def _nesting(subject: _Subject) -> Check:
+def _nesting(subject: Subject) -> Check:
     """Against one flat array, or a flat list of the same arrays for rules that go by array."""
 
     def run(tree: Any) -> Outcome:
@@ -279,13 +192,13 @@ def _nesting(subject: _Subject) -> Check:
     return _agree(run(_NESTED), subject.eager[0], "nested and flat params")
 
 
-def _stationary(subject: _Subject) -> Check:
+def _stationary(subject: Subject) -> Check:
     center = CENTER.reshape(subject.start.shape)
     moved = _difference(subject.run(subject.make_problem(), center).params, center)
     return at_most("", moved, TOLERANCE, f"moved by {moved:.1e} in {STEPS} steps from x*")
 
 
-def _precisions(subject: _Subject) -> Check:
+def _precisions(subject: Subject) -> Check:
     single = subject.run_eagerly(subject.start, "float32")[0].params
     if single.dtype != jnp.float32:
         return Check("", False, f"float32 params turn {single.dtype}")
@@ -293,7 +206,7 @@ def _precisions(subject: _Subject) -> Check:
     return at_most("", difference, TOLERANCE_FLOAT32, f"{STEPS} steps in float32 and float64")
 
 
-def _translation(subject: _Subject) -> Check:
+def _translation(subject: Subject) -> Check:
     if subject.built.by_origin:
         return Check("", True, "not held to it: its rule is declared to depend on the origin")
     shift = _SHIFT.reshape(subject.start.shape)
@@ -303,7 +216,7 @@ def _translation(subject: _Subject) -> Check:
     return _agree(back, still, "f(x - s) from x_0 + s, and f from x_0")
 
 
-def _decrease(subject: _Subject) -> Check:
+def _decrease(subject: Subject) -> Check:
     problem = subject.make_problem(bend=0.0)
     start, end = subject.start, subject.run(problem, subject.start, DECREASE_STEPS).params
     before, after = (float(problem.objective(jnp.asarray(x), *problem.data)) for x in (start, end))
@@ -311,7 +224,7 @@ def _decrease(subject: _Subject) -> Check:
     return dataclasses.replace(at_most("", after, before, detail), passed=after < before)
 
 
-_LAWS: dict[str, Callable[[_Subject], Check]] = {
+_LAWS: dict[str, Callable[[Subject], Check]] = {
     "state stable": _stable,
     "jit = no jit": _jit,
     "calls = counted": _calls,
