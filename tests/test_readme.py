@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from optbench.catalog import collect
 from optbench.cli import main
+from optbench.optimizers.names import OPTIMIZERS
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
@@ -55,6 +56,7 @@ def test_the_catalog_is_counted_right():
         factory.__module__.split(".")[1] for factory in collect("problems", "Problem").values()
     )
     assert f"{sum(found.values())} test objectives" in README
+    assert f"{len(collect(OPTIMIZERS, 'Optimizer'))} optimizers" in README
     rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \| (\d+) \|", README, re.MULTILINE)
     shown = {tuple(re.findall(r"\w+", families)): int(number) for families, number in rows}
     assert {family for families in shown for family in families} == set(found)
