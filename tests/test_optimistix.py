@@ -20,7 +20,7 @@ from optbench.labels import find_problem
 from optbench.method import find_method
 from optbench.optimizers.dfp import dfp
 from optbench.optimizers.least_squares import dogleg, gauss_newton, levenberg_marquardt
-from optbench.optimizers.libraries import optimistix_names
+from optbench.optimizers.libraries import optax_names, optimistix_names, scipy_names
 from optbench.optimizers.nelder_mead import nelder_mead
 from optbench.optimizers.nonlinear_cg import METHODS, nonlinear_cg
 from optbench.oracle import Oracle, Prices
@@ -60,8 +60,17 @@ def test_every_solver_has_a_name_or_a_reason_why_not():
         for name, item in vars(optx).items()
         if inspect.isclass(item) and issubclass(item, kinds) and not name.startswith("Abstract")
     }
-    assert public == {label.partition(".")[2] for label in KNOWN} | optimistix_names.EXCLUDED.keys()
-    assert len(optimistix_names.EXCLUDED) <= 4
+    others = {name for name in public if takes_another(getattr(optx, name))}
+    assert others == {"BestSoFarLeastSquares", "BestSoFarMinimiser", "OptaxMinimiser"}
+    named = {label.partition(".")[2] for label in KNOWN}
+    assert public - others == named | optimistix_names.EXCLUDED.keys()
+    excluded = optimistix_names.EXCLUDED | optax_names.EXCLUDED | scipy_names.EXCLUDED
+    assert len(excluded) <= 5 and all(excluded.values())  # of all libraries
+
+
+def takes_another(solver: type) -> bool:
+    """Whether it wraps another solver: it is none itself, and what it wraps has a name."""
+    return bool({"solver", "optim"} & inspect.signature(solver).parameters.keys())
 
 
 def test_arguments_are_those_of_the_solver():

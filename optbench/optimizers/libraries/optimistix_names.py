@@ -29,12 +29,7 @@ _COVERED = (
     "NelderMead",
     "NonlinearCG",
 )
-EXCLUDED = {
-    "BestSoFarLeastSquares": "wraps another solver; the log holds what it remembers",
-    "BestSoFarMinimiser": "wraps another solver; the log holds what it remembers",
-    "GoldenSearch": "needs an interval, and minimizes functions of one number only",
-    "OptaxMinimiser": "wraps an optax optimizer, which has a name of its own",
-}
+EXCLUDED = {"GoldenSearch": "needs an interval, and minimizes functions of one number only"}
 _FUNCTIONS = {  # given by name
     "method": {
         "polak_ribiere": optx.polak_ribiere,
