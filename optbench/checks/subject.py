@@ -35,6 +35,9 @@ SHARP_BEND, SHARP_STEPS = 10.0, 6  # where calls are counted: line searches need
 _MATRIX = 2, 3
 _RESTLESS = ("weight_decay", "temperature")
 
+# These programs run a few times only: what they cost is their compilation.
+_compiled = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Subject:
@@ -78,12 +81,12 @@ class Subject:
     @functools.cached_property
     def compiled(self) -> Callable[..., Outcome]:
         """(problem, params, values, num_steps) -> outcome, in one program."""
-        return jax.jit(make_loop(self.method, Oracle))
+        return _compiled(make_loop(self.method, Oracle))
 
     @functools.cached_property
     def mapped(self) -> Callable[..., Outcome]:
         """As `compiled`, over lanes of params and values."""
-        return jax.jit(jax.vmap(self.compiled, (None, 0, 0, None)))
+        return _compiled(jax.vmap(make_loop(self.method, Oracle), (None, 0, 0, None)))
 
     def run(self, problem: Problem, params: Params, num_steps: int = STEPS) -> Outcome:
         """A compiled run at the declared hyperparameters."""
