@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -23,7 +23,8 @@ _SEARCHES = optax.ScaleByZoomLinesearchState, optax.ScaleByBacktrackingLinesearc
 def from_optax(transformation: optax.GradientTransformation) -> Optimizer:
     """An optimizer that applies the updates of an optax gradient transformation.
 
-    Its update function is handed those of `OFFERED` that it, or a part of it, has as parameters.
+    Its update function is handed those of `OFFERED` that it, or a part of it, has as parameters;
+    all of them, where it fails without.
     Every call it makes is counted, trials of line searches included; the evaluation of one that
     ends the chain at the accepted point is used. A schedule-free transformation reports its
     averaged point. Optax's searches do not agree on whether complex gradients are conjugated; they
@@ -42,7 +43,7 @@ def from_optax(transformation: optax.GradientTransformation) -> Optimizer:
 
     def step(evaluation: Evaluation, state: State, oracle: Oracle) -> Step:
         if not _needs_real(evaluation.params, state):
-            return take(evaluation, state, oracle, oracle.value if "value_fn" in names else None)
+            return take(evaluation, state, oracle, lambda params: oracle.value(params))
         layout = trees.layout_of(evaluation.params)
         params, value, grad = evaluation
         flat = Evaluation(trees.coordinates(params), value, trees.coordinates(grad))
@@ -53,24 +54,34 @@ def from_optax(transformation: optax.GradientTransformation) -> Optimizer:
         return taken._replace(params=point, evaluation=seen)
 
     def take(evaluation: Evaluation, state: State, oracle: Oracle, value_fn: Any) -> Step:
+        asked = evaluation, state, oracle, value_fn
+        try:
+            step = update(names, *asked)
+        except (TypeError, ValueError) as error:
+            try:  # a part that is made in the update itself, or names no params, is not seen
+                step = update(OFFERED, *asked)
+            except (TypeError, ValueError):
+                raise OptbenchError(
+                    f"an optax optimizer cannot take its step: {first_line(error)}",
+                    "mend it, or wrap it in an Optimizer of your own",
+                ) from error
+        return _after_search(evaluation, step)
+
+    def update(
+        names: Sequence[str], evaluation: Evaluation, state: State, oracle: Oracle, value_fn: Any
+    ) -> Step:
         params, _, grad = evaluation
         gradients: list[Any] = []  # one per call of grad_fn, in a loop of Python
         extra = {name: _offer(name, evaluation, oracle, gradients) for name in names}
         extra |= {"value_fn": value_fn} if "value_fn" in names else {}
-        try:
-            with jax.numpy_dtype_promotion("standard"):
-                updates, new_state = transformation.update(grad, state, params, **extra)
-                new_params = optax.apply_updates(params, updates)
-        except (TypeError, ValueError) as error:
-            raise OptbenchError(
-                f"an optax optimizer cannot take its step: {first_line(error)}",
-                "mend it, or wrap it in an Optimizer of your own",
-            ) from error
+        with jax.numpy_dtype_promotion("standard"):
+            updates, new_state = transformation.update(grad, state, params, **extra)
+            new_params = optax.apply_updates(params, updates)
         new_state = jax.tree.map(strong, new_state)
         calls = Calls(value_and_gradients=len(gradients))
         if "obj_fn" in names:
             calls = calls._replace(hessian_products=_num_estimates(state, new_state))
-        return _after_search(evaluation, Step(new_params, new_state, calls))
+        return Step(new_params, new_state, calls)
 
     is_schedule_free = transformation.update.__module__ == optax.contrib.schedule_free.__module__
     return Optimizer(init, step, _averaged if is_schedule_free else None)
@@ -104,19 +115,24 @@ def _extra_arguments(update: Callable[..., Any]) -> tuple[str, ...]:
         elif isinstance(part, dict):
             queue += part.values()
         elif inspect.ismethod(part):
-            queue += vars(part.__self__).values()
+            queue += getattr(part.__self__, "__dict__", {}).values()
         elif inspect.isfunction(part):
-            part = inspect.unwrap(part)
-            found |= _beyond_params(part)
+            is_update, part = part is update, inspect.unwrap(part)
+            if is_update or _takes_params(part):
+                found |= _beyond_params(part)
             queue += inspect.getclosurevars(part).nonlocals.values()
     return tuple(name for name in OFFERED if name in found)
 
 
-def _beyond_params(function: Callable[..., Any]) -> set[str]:
-    """The names that follow (updates, state, params); none of a function of another kind."""
-    named = list(inspect.signature(function).parameters.values())
-    if len(named) < 4 or named[2].name != "params":
-        return set()
+def _takes_params(function: Callable[..., Any]) -> bool:
+    """Whether a function is one of (updates, state, params, ...)."""
+    named = list(inspect.signature(function).parameters)
+    return len(named) > 3 and named[2] == "params"
+
+
+def _beyond_params(update: Callable[..., Any]) -> set[str]:
+    """The names that follow (updates, state, params)."""
+    named = list(inspect.signature(update).parameters.values())
     extra = [p for p in named[3:] if p.kind is not p.VAR_KEYWORD]
     for parameter in extra:
         if parameter.default is parameter.empty and parameter.name not in OFFERED:

@@ -344,6 +344,57 @@ def test_extra_arguments_are_those_that_some_part_names():
     np.testing.assert_allclose(step.params, [1.0 - 0.2, -2.0 + 0.2 * 6], rtol=1e-6)
 
 
+def polyak_of_its_own(names: str) -> optax.GradientTransformationExtraArgs:
+    """Steps of -g f / |g|^2; `names` are the parameters of its update function."""
+    scope: dict = {"jax": jax, "optax": optax}
+    exec(  # the names are what is tested
+        f"def update({names}):\n"
+        "    scale = -value / optax.tree.norm(updates, squared=True)\n"
+        "    return jax.tree.map(lambda g: scale * g, updates), state\n",
+        scope,
+    )
+    return optax.GradientTransformationExtraArgs(lambda params: (), scope["update"])
+
+
+class Slotted:
+    """An update function that is a method of an object without a dict."""
+
+    __slots__ = ()
+
+    def __call__(self, updates, state, params=None, *, value, **extra):
+        return polyak_of_its_own("updates, state, p, *, value").update(
+            updates, state, params, value=value
+        )
+
+    def update(self, updates, state, params=None, *, value, **extra):
+        return self(updates, state, params, value=value)
+
+
+OWN_POLYAK = polyak_of_its_own("updates, state, _=None, *, value, **extra")
+
+
+@pytest.mark.parametrize(
+    "transformation",
+    [
+        polyak_of_its_own("updates, state, params=None, *, value"),
+        polyak_of_its_own("updates, state, p=None, *, value"),
+        OWN_POLYAK,
+        optax.chain(OWN_POLYAK, optax.scale(1.0)),
+        optax.inject_hyperparams(lambda factor: optax.chain(OWN_POLYAK, optax.scale(factor)))(1.0),
+        optax.inject_hyperparams(optax.polyak_sgd)(max_learning_rate=10.0),
+        optax.GradientTransformationExtraArgs(lambda params: (), Slotted()),
+        optax.GradientTransformationExtraArgs(lambda params: (), Slotted().update),
+    ],
+)
+def test_extra_arguments_reach_parts_that_inspection_does_not(transformation):
+    optimizer = from_optax(transformation)
+    (step,) = steps_of(optimizer, BOWL, [1.0, -2.0], 1)
+    grad = np.array([1.0, -6.0])
+    value = (1.0 + 3 * 4.0) / 2
+    np.testing.assert_allclose(step.params, [1.0, -2.0] - grad * value / (grad @ grad), rtol=1e-6)
+    assert step.calls == Calls()
+
+
 def test_sophia_asks_for_a_hessian_product_every_so_many_steps():
     sophia = optax.contrib.sophia(0.1, update_interval=3)
     taken = steps_of(from_optax(sophia), BOWL, [1.0, -2.0], 5)
