@@ -35,8 +35,8 @@ class HostSolver(NamedTuple):
     asks: tuple[str, ...]
 
 
-class Spent(Exception):
-    """The next call would overdraw the budget."""
+class Spent(BaseException):
+    """The next call would overdraw the budget; no error, which a solver might pass over."""
 
 
 @dataclasses.dataclass(kw_only=True)

@@ -24,8 +24,8 @@ from optbench.plan import levels_on, merit_of
 _FIRST = {"value": Calls(values=1), "value_and_grad": Calls(value_and_gradients=1)}
 
 
-class _Ended(Exception):
-    """The lane is done, or has come to its last log point."""
+class _Ended(BaseException):
+    """The lane is done, or has come to its last log point; no error, as `Spent` is none."""
 
 
 class _Row(NamedTuple):

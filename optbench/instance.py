@@ -18,6 +18,7 @@ from optbench.plan import Plan, merit_of
 from optbench.problem import Problem
 from optbench.program import precision
 from optbench.records import ProblemRecord, Surface
+from optbench.theory import known_of
 from optbench.validation import validate_problem
 
 SURFACE_POINTS = 121  # per axis of a surface
@@ -65,6 +66,7 @@ def make_instance(
         floor = _noise_floor(problem, plan.dtype)
         surface = _surface(problem, plan.dtype)
         found = digest_problem(problem, seeds)
+    known = known_of(problem)
     record = ProblemRecord(
         label=label,
         dim=problem.dim,
@@ -74,8 +76,8 @@ def make_instance(
         minimizer=_minimizer(problem),
         stochastic=problem.stochastic,
         convex=problem.constants.convex,
-        smoothness=problem.constants.smoothness,
-        strong_convexity=problem.constants.strong_convexity,
+        smoothness=known["L"],
+        strong_convexity=known["mu"],
         noise_floor=floor,
         source=problem.source,
         merit=merit_of(problem),

@@ -78,9 +78,10 @@ def prepare(problem: Problem, methods: Sequence[Method], lanes: Lanes, plan: Pla
         OptbenchError: bad input, said in one line.
         NotApplicable: a method cannot run on this problem.
     """
-    methods = [method.settled(known_of(problem)) for method in methods]
     for method in methods:
         require_values(method, frozenset(lanes.settings))
+    swept_away = dict.fromkeys(lanes.settings, 0.0)  # no formula is asked for what is swept
+    methods = [method.replace(**swept_away).settled(known_of(problem)) for method in methods]
     if any(method.hosted for method in methods):
         return prepare_hosted(problem, methods, lanes, plan)
     cast = dataclasses.replace(problem, data=trees.cast(problem.data, plan.dtype))

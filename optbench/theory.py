@@ -46,7 +46,8 @@ _HINT = "give a number, a formula in L and mu such as 1/L or 2/(L+mu), or optima
 def known_of(problem: Problem) -> Known:
     """What formulas may use of a problem."""
     constants = {s: getattr(problem.constants, f) for s, f in _FIELDS.items() if s != "f_star"}
-    return constants | {"f_star": problem.minimum}
+    known = constants | {"f_star": problem.minimum}
+    return {symbol: None if value is None else float(value) for symbol, value in known.items()}
 
 
 def optimal(**formulas: str | tuple[str, ...]) -> Callable[[Any], Any]:

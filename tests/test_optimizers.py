@@ -20,7 +20,7 @@ from optbench.optimizers.adaptive import adamw
 from optbench.optimizers.gradient_descent import gradient_descent_backtracking
 from optbench.optimizers.lbfgs import lbfgs
 from optbench.optimizers.newton import newton_cg
-from optbench.oracle import Calls
+from optbench.oracle import Calls, Oracle
 
 OPTIMIZERS = collect("optbench.optimizers", "Optimizer")
 WRAPPED = (
@@ -287,6 +287,31 @@ def seeing_rows(calls: Calls, bias: float = 0.0):
         return Optimizer(lambda params: (), step)
 
     return factory
+
+
+@pytest.mark.parametrize("part", ["residuals", "outputs"])
+def test_a_part_of_the_objective_that_is_asked_behind_the_oracle_is_counted(part: str):
+    def factory(learning_rate: float = 0.1):
+        def step(seen, state, oracle):
+            unused = getattr(oracle.problem, part)(seen.params, *oracle.problem.data)
+            return Step(moved(seen, learning_rate + 0 * jnp.sum(unused)), state)
+
+        return Optimizer(lambda params: (), step)
+
+    (failed,) = [c for c in checks.check_optimizer(factory) if not c.passed]
+    assert (failed.law, failed.detail) == ("calls = counted", "values: reported 0, counted 6")
+
+
+def test_what_the_first_state_asks_is_no_gift():
+    def factory(learning_rate: float = 0.1):
+        def init_on(params, problem):
+            return Oracle(problem).value(params)
+
+        optimizer = stepping(lambda seen, state, rate: (moved(seen, rate), state))(learning_rate)
+        return optimizer._replace(init_on=init_on)
+
+    (failed,) = [c for c in checks.check_optimizer(factory) if not c.passed]
+    assert (failed.law, failed.detail) == ("calls = counted", "values: reported 0, counted 1")
 
 
 def test_methods_that_need_a_finite_sum_are_held_to_the_laws_on_one():

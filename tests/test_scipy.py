@@ -20,7 +20,7 @@ from optbench.errors import NotApplicable, OptbenchError
 from optbench.host import HostSolver
 from optbench.job import prepare
 from optbench.labels import find_problem
-from optbench.method import Method, find_method
+from optbench.method import Method, find_method, make_method
 from optbench.optimizers.libraries import scipy_names
 from optbench.optimizers.names import known_optimizers
 from optbench.plan import Lanes, Plan
@@ -28,6 +28,7 @@ from optbench.problem import Problem
 from optbench.run import execute, run
 from optbench.start import standard_normal
 from optbench.study import Study, run_study
+from problems.quadratics import quadratic
 
 START = np.array([-1.2, 1.0, 0.7])
 VALLEY = Problem(objective=rosenbrock, start=lambda seed: START, minimum=0.0)
@@ -331,6 +332,44 @@ def test_laws_of_the_host():
 
     found = {check.law: check.passed for check in checks.check_optimizer(uphill)}
     assert found == {"any nesting": True, "stationary": False, "budget": True, "decrease": False}
+
+
+def downhill(minimize) -> Method:
+    """A solver of the host from `minimize`, which has x -> x - grad f(x) / 10 in its hands."""
+
+    def factory() -> HostSolver:
+        def run_it(ask, start, told):
+            minimize(ask, start, told, lambda x: x - ask.value_and_grad(x)[1] / 10)
+
+        return HostSolver(run_it, ("value_and_grad",))
+
+    return make_method(factory)
+
+
+def test_a_solver_that_lifts_its_budget_breaks_the_law():
+    def lifted(ask, start, told, step):
+        ask.budget, x = np.inf, start
+        for _ in range(100):
+            x = step(x)
+            told(x)
+
+    found = {check.law: check.passed for check in checks.check_optimizer(downhill(lifted))}
+    assert [law for law, passed in found.items() if not passed] == ["budget"]
+
+
+def test_a_solver_that_passes_over_errors_gets_no_step_for_nothing():
+    def stubborn(ask, start, told, step):
+        x = start
+        for _ in range(100):
+            try:
+                x = step(x)
+            except Exception:
+                x = x / 2  # towards the minimizer, for nothing
+            told(x)
+
+    trajectory = run(quadratic(dim=3), downhill(stubborn), budget=5.0)
+    assert trajectory.cost[trajectory.last] == 5.0
+    assert trajectory.steps[trajectory.last] == 5
 
 
 def test_a_study_has_them_beside_others(tmp_path):

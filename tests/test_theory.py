@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from optbench import theory
 from optbench.errors import NotApplicable, OptbenchError
-from optbench.method import Method, find_method
+from optbench.job import prepare
+from optbench.method import Method, find_method, make_method
+from optbench.optimizer import Optimizer, Scalar
+from optbench.optimizers.gradient_descent import gradient_descent
 from optbench.optimizers.names import known_optimizers
-from optbench.problem import Constants
-from optbench.run import run
-from optbench.study import Study, run_study
+from optbench.plan import Lanes, Plan
+from optbench.problem import Constants, Problem
+from optbench.run import execute, run
+from optbench.study import Parts, Study, run_parts, run_study
 from optbench.trajectory import Status
 from problems.classical.valleys import rosenbrock
 from problems.quadratics import quadratic
@@ -122,6 +127,54 @@ def test_a_study_runs_formulas_where_they_apply():
     assert found["quadratic[dim=3]", label].status == "finished"
     assert found["rosenbrock", label].status == str(Status.NOT_APPLICABLE)
     assert "needs the smoothness" in found["rosenbrock", label].message
+
+
+def by_theory(learning_rate: Scalar = theory.SMOOTHNESS) -> Optimizer:
+    """Gradient descent whose learning rate is L, unless told otherwise."""
+    return gradient_descent(learning_rate)
+
+
+def test_no_formula_is_asked_for_what_is_swept():
+    rates = np.array([0.001, 0.002])
+    plan, lanes = Plan(budget=None, num_steps=3), Lanes(settings={"learning_rate": rates})
+    problem = rosenbrock()  # which knows no L
+    ends = [execute(prepare(problem, [make_method(by_theory)], lanes, plan)).value]
+    ends += [execute(prepare(problem, [make_method(gradient_descent)], lanes, plan)).value]
+    np.testing.assert_array_equal(*ends)
+    with pytest.raises(NotApplicable, match="needs the smoothness"):
+        run(problem, by_theory, num_steps=1)
+
+
+@pytest.mark.parametrize("number", [np.float32, jnp.asarray, np.asarray])
+def test_constants_may_be_numbers_of_any_kind(number):
+    def build() -> Problem:
+        problem = quadratic(dim=3)
+        constants = dataclasses.replace(problem.constants)
+        object.__setattr__(constants, "smoothness", number(1.0))  # past the checks of types
+        return dataclasses.replace(problem, constants=constants)
+
+    label = "gradient_descent[learning_rate=1/L]"
+    study = Study(name="theory", problems=("q",), optimizers=(label,), seeds=1, budget=10.0)
+    parts = Parts(problems={"q": build}, methods={label: method_of(label)}, find=method_of)
+    results = run_parts(study, parts, None)
+    assert [cell.status for cell in results.cells] == ["finished"]
+    assert results.problems["q"].smoothness == 1.0
+
+
+def test_the_constants_of_a_problem_are_in_the_keys_of_formulas():
+    def keys(label: str, smoothness: float) -> list[str]:
+        problem = quadratic(dim=3)
+        constants = dataclasses.replace(problem.constants, smoothness=smoothness)
+        problem = dataclasses.replace(problem, constants=constants)
+        study = Study(name="theory", problems=("q",), optimizers=(label,), seeds=1, budget=10.0)
+        parts = Parts(
+            problems={"q": lambda: problem}, methods={label: method_of(label)}, find=method_of
+        )
+        return [cell.key for cell in run_parts(study, parts, None).cells]
+
+    formula, number = (f"gradient_descent[learning_rate={rate}]" for rate in ("1/L", "1.0"))
+    assert keys(formula, 1.0) != keys(formula, 2.0)
+    assert keys(number, 1.0) == keys(number, 2.0)
 
 
 def test_every_symbol_is_a_field_of_a_problem():

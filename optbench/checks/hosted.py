@@ -13,8 +13,13 @@ from jax.flatten_util import ravel_pytree
 from optbench.checks.plain_loop import CENTER, START, make_problem
 from optbench.checks.record import Check, at_most
 from optbench.errors import first_line
+from optbench.host import HostJob
+from optbench.hosting import run_hosted
+from optbench.job import prepare
 from optbench.method import Method
-from optbench.problem import Params
+from optbench.plan import ROUNDING, Lanes, Plan
+from optbench.problem import Params, Problem
+from optbench.program import precision
 from optbench.run import run
 from optbench.trajectory import Trajectory
 
@@ -40,10 +45,13 @@ def _hold(name: str, law: Callable[[Method], Check], method: Method) -> Check:
         return Check(name, False, f"{type(error).__name__}: {first_line(error)}")
 
 
+def _problem(start: Params, bend: float) -> Problem:
+    """No target ends a run on it: the minimum is given out as lower than it is."""
+    return dataclasses.replace(make_problem(bend), start=lambda seed: start, minimum=-1.0)
+
+
 def _run(method: Method, start: Params, bend: float = 1.0) -> Trajectory:
-    """A run that no target ends: the minimum is given out as lower than it is."""
-    problem = dataclasses.replace(make_problem(bend), start=lambda seed: start, minimum=-1.0)
-    return run(problem, method, budget=BUDGET)
+    return run(_problem(start, bend), method, budget=BUDGET)
 
 
 def _nesting(method: Method) -> Check:
@@ -61,9 +69,14 @@ def _stationary(method: Method) -> Check:
 
 
 def _budget(method: Method) -> Check:
-    trajectory = _run(method, START, bend=10.0)
-    spent = float(trajectory.cost[trajectory.last])
-    return at_most("", spent, BUDGET, "cost in gradients at the end")
+    """By what was logged; a trajectory is cut where the budget ends."""
+    problem, plan = _problem(START, bend=10.0), Plan(budget=BUDGET)
+    job = prepare(problem, [method], Lanes(), plan)
+    assert isinstance(job, HostJob)
+    with precision(plan.dtype):
+        calls = run_hosted(job, lambda share: None).log.calls
+    spent = float(np.nanmax(calls @ plan.prices_on(problem)))
+    return at_most("", spent, BUDGET * ROUNDING, "cost in gradients at the end")
 
 
 def _decrease(method: Method) -> Check:

@@ -195,8 +195,9 @@ def make_loop(method: Method, ask: Ask) -> Callable[[Problem, Params, Values, An
             return ask(problem, jax.random.fold_in(key, index), progress)
 
         evaluated = jnp.array(Calls(value_and_gradients=1), jnp.int32)
-        first = at(0, 0.0).value_and_grad(params)
-        carry = first, optimizer.begin(params, problem), evaluated
+        oracle = at(0, 0.0)
+        first = oracle.value_and_grad(params)
+        carry = first, optimizer.begin(params, oracle.problem), evaluated
         seen, state, calls = jax.lax.fori_loop(0, num_steps, tick, carry)
         report = optimizer.eval_params
         return Outcome(seen.params if report is None else report(seen.params, state), calls)
@@ -205,14 +206,18 @@ def make_loop(method: Method, ask: Ask) -> Callable[[Problem, Params, Values, An
 
 
 def counting(counts: collections.Counter[str]) -> Ask:
-    """Oracles that count, in Python, what is asked of them and of the objective itself.
+    """Oracles that count, in Python, what is asked of them and of the functions of the problem.
 
-    They count right in an eager run of one lane only.
+    They count right in an eager run of one lane only. What is asked of residuals, outputs or the
+    network behind an oracle's back counts as a value.
     """
 
     def ask(problem: Problem, key: jax.Array, progress: Any) -> Oracle:
         loss = _counted(problem.objective, counts)
-        counted = dataclasses.replace(problem, objective=loss)
+        parts = {name: getattr(problem, name) for name in ("residuals", "outputs", "network")}
+        counted = dataclasses.replace(
+            problem, objective=loss, **{n: f and _valued(f, counts) for n, f in parts.items()}
+        )
         if isinstance(problem.sample_loss, SampledRows):
             sampled = dataclasses.replace(problem.sample_loss, objective=loss)
             counted = dataclasses.replace(counted, sample_loss=sampled)
@@ -238,6 +243,15 @@ def _counted(objective: Callable[..., Any], counts: collections.Counter[str]) ->
         return loss(params)
 
     return counted
+
+
+def _valued(function: Callable[..., Any], counts: collections.Counter[str]) -> Any:
+    """A part of the objective; each call counts as a value."""
+
+    def valued(params: Params, *arguments: Any) -> Any:
+        return function(_told(counts, "values", params), *arguments)
+
+    return valued
 
 
 def _told(counts: collections.Counter[str], kind: str, params: Params) -> Params:
