@@ -110,11 +110,11 @@ def form_groups(instance: Instance, methods: Mapping[str, Method]) -> list[Group
 
 
 def _needs_evaluation_only(instance: Instance, method: Method) -> bool:
-    elsewhere: list[bool] = []
+    more: list[bool] = []
 
     def take_step(start: Evaluation, values: Any, oracle: Any) -> Any:
         optimizer = method.build(values)
-        elsewhere.append(optimizer.eval_params is not None)
+        more.append(optimizer.eval_params is not None or optimizer.init_on is not None)
         return optimizer.step(start, optimizer.begin(start.params, instance.problem), oracle)
 
     dtype = instance.plan.dtype
@@ -126,7 +126,7 @@ def _needs_evaluation_only(instance: Instance, method: Method) -> bool:
             step = untouched(take_step, Evaluation(params, scalar, params), values)
     except Exception:  # whatever is wrong will be told when it is compiled, alone
         return False
-    return step is not None and step.evaluation is None and not any(elsewhere)
+    return step is not None and step.evaluation is None and not any(more)
 
 
 def settle_groups(

@@ -38,7 +38,7 @@ class Member:
         state_over: which of its leaves vary over lanes.
         calls_over: whether its number of oracle calls does.
         evaluates: whether its step returns the evaluation at the next point.
-        asks: whether its step asks the oracle anything.
+        asks: whether its step asks the oracle anything, or its first state the problem.
         reports_elsewhere: whether it reports another point than it steps from.
         diagnostics: names of what it reports.
     """
@@ -172,7 +172,7 @@ def examine(
         state_over=state_over,
         calls_over=calls_over,
         evaluates=taken[-1].evaluation is not None,
-        asks=_asks(method, start, state, values),
+        asks=optimizer.init_on is not None or _asks(method, start, state, values),
         reports_elsewhere=optimizer.eval_params is not None,
         diagnostics=tuple(sorted(told)),
     )

@@ -11,14 +11,14 @@ from walks import QUADRATIC, sample_key, walk
 from optbench.errors import NotApplicable
 from optbench.job import prepare
 from optbench.method import make_method
-from optbench.optimizer import Optimizer
+from optbench.optimizer import Optimizer, Step
 from optbench.optimizers.clipping import clip_by_value
 from optbench.optimizers.gradient_descent import gradient_descent
 from optbench.optimizers.variance_reduction import sag, saga, svrg
 from optbench.oracle import Oracle
 from optbench.plan import Lanes, Plan
 from optbench.problem import Problem
-from optbench.run import execute
+from optbench.run import execute, run
 from optbench.start import standard_normal
 from optbench.transforms.minibatches import minibatches
 
@@ -223,3 +223,35 @@ def test_what_is_no_sampled_finite_sum_is_refused(factory):
 def test_wrappers_that_keep_no_table_are_refused():
     with pytest.raises(NotApplicable, match="without the problem"):
         clip_by_value(saga()).begin(jnp.zeros(DIM), SUM)
+
+
+def _mean_distance(x, rows):
+    return jnp.mean((x - rows) ** 2)
+
+
+def test_a_first_state_made_on_the_problem_has_the_size_of_that_problem():
+    """Also where the step asks the oracle nothing, and the params are alike."""
+
+    def tabled(learning_rate: float = 0.1) -> Optimizer:
+        def step(seen, state, oracle):
+            return Step(seen.params - learning_rate * seen.grad, state)
+
+        def report(state):
+            return {"rows": jnp.asarray(float(state.shape[0]))}
+
+        return Optimizer(
+            lambda params: (),
+            step,
+            report=report,
+            init_on=lambda params, problem: jnp.zeros(problem.num_rows),
+        )
+
+    for num_rows in (3, 5):
+        problem = Problem(
+            objective=_mean_distance,
+            start=standard_normal((1,)),
+            data=(np.arange(float(num_rows)),),
+            row_arrays=1,
+        )
+        told = run(problem, tabled, num_steps=2).diagnostics["rows"]
+        np.testing.assert_array_equal(told, num_rows)
