@@ -138,9 +138,11 @@ def test_no_formula_is_asked_for_what_is_swept():
     rates = np.array([0.001, 0.002])
     plan, lanes = Plan(budget=None, num_steps=3), Lanes(settings={"learning_rate": rates})
     problem = rosenbrock()  # which knows no L
-    ends = [execute(prepare(problem, [make_method(by_theory)], lanes, plan)).value]
-    ends += [execute(prepare(problem, [make_method(gradient_descent)], lanes, plan)).value]
-    np.testing.assert_array_equal(*ends)
+    told, plain = (
+        execute(prepare(problem, [make_method(factory)], lanes, plan)).value
+        for factory in (by_theory, gradient_descent)
+    )
+    np.testing.assert_array_equal(told, plain)
     with pytest.raises(NotApplicable, match="needs the smoothness"):
         run(problem, by_theory, num_steps=1)
 
