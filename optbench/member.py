@@ -136,8 +136,8 @@ def examine(
         OptbenchError: in a step, the state or point changes its structure, shapes or dtypes.
         NotApplicable: the method needs structure the problem lacks.
     """
-    over = _locate(method, swept)
-    values = {name: jax.ShapeDtypeStruct((), start.value.dtype) for name in over}
+    over, scalar = _locate(method, swept), jax.ShapeDtypeStruct((), start.value.dtype)
+    values = dict.fromkeys(over, scalar)
     optimizer = _feasible(problem, method, values)
     state = jax.eval_shape(
         lambda p, v, problem: method.build(v).begin(p, problem), start.params, values, problem

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -43,48 +43,57 @@ def from_optax(transformation: optax.GradientTransformation) -> Optimizer:
 
     def step(evaluation: Evaluation, state: State, oracle: Oracle) -> Step:
         if not _needs_real(evaluation.params, state):
-            return take(evaluation, state, oracle, lambda params: oracle.value(params))
+            return take(_Asked(evaluation, state, oracle, lambda params: oracle.value(params)))
         layout = trees.layout_of(evaluation.params)
         params, value, grad = evaluation
         flat = Evaluation(trees.coordinates(params), value, trees.coordinates(grad))
-        taken = take(flat, state, oracle, lambda flat: oracle.value(trees.unpack(layout, flat)))
+        of_flat = lambda flat: oracle.value(trees.unpack(layout, flat))  # noqa: E731
+        taken = take(_Asked(flat, state, oracle, of_flat))
         point, seen = trees.unpack(layout, taken.params), taken.evaluation
         if seen is not None:
             seen = Evaluation(point, seen.value, trees.unpack(layout, seen.grad))
         return taken._replace(params=point, evaluation=seen)
 
-    def take(evaluation: Evaluation, state: State, oracle: Oracle, value_fn: Any) -> Step:
-        asked = evaluation, state, oracle, value_fn
+    def take(asked: _Asked) -> Step:
         try:
-            step = update(names, *asked)
+            step = _updated(transformation, names, asked)
         except (TypeError, ValueError) as error:
             try:  # a part that is made in the update itself, or names no params, is not seen
-                step = update(OFFERED, *asked)
+                step = _updated(transformation, OFFERED, asked)
             except (TypeError, ValueError):
                 raise OptbenchError(
                     f"an optax optimizer cannot take its step: {first_line(error)}",
                     "mend it, or wrap it in an Optimizer of your own",
                 ) from error
-        return _after_search(evaluation, step)
-
-    def update(
-        names: Sequence[str], evaluation: Evaluation, state: State, oracle: Oracle, value_fn: Any
-    ) -> Step:
-        params, _, grad = evaluation
-        gradients: list[Any] = []  # one per call of grad_fn, in a loop of Python
-        extra = {name: _offer(name, evaluation, oracle, gradients) for name in names}
-        extra |= {"value_fn": value_fn} if "value_fn" in names else {}
-        with jax.numpy_dtype_promotion("standard"):
-            updates, new_state = transformation.update(grad, state, params, **extra)
-            new_params = optax.apply_updates(params, updates)
-        new_state = jax.tree.map(strong, new_state)
-        calls = Calls(value_and_gradients=len(gradients))
-        if "obj_fn" in names:
-            calls = calls._replace(hessian_products=_num_estimates(state, new_state))
-        return Step(new_params, new_state, calls)
+        return _after_search(asked.evaluation, step)
 
     is_schedule_free = transformation.update.__module__ == optax.contrib.schedule_free.__module__
     return Optimizer(init, step, _averaged if is_schedule_free else None)
+
+
+class _Asked(NamedTuple):
+    """What one update is made from."""
+
+    evaluation: Evaluation
+    state: State
+    oracle: Oracle
+    value_fn: Callable[[Any], Any]
+
+
+def _updated(transformation: Any, names: Sequence[str], asked: _Asked) -> Step:
+    """The step of one update that is handed these extra arguments."""
+    (params, _, grad), state, oracle, value_fn = asked
+    gradients: list[Any] = []  # one per call of grad_fn, in a loop of Python
+    extra = {name: _offer(name, asked.evaluation, oracle, gradients) for name in names}
+    extra |= {"value_fn": value_fn} if "value_fn" in names else {}
+    with jax.numpy_dtype_promotion("standard"):
+        updates, new_state = transformation.update(grad, state, params, **extra)
+        new_params = optax.apply_updates(params, updates)
+    new_state = jax.tree.map(strong, new_state)
+    calls = Calls(value_and_gradients=len(gradients))
+    if "obj_fn" in names:
+        calls = calls._replace(hessian_products=_num_estimates(state, new_state))
+    return Step(new_params, new_state, calls)
 
 
 def _averaged(params: Params, state: State) -> Params:

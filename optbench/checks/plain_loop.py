@@ -39,14 +39,8 @@ Values = Mapping[tuple[int, str], Any]  # (depth, name) of a hyperparameter -> i
 Ask = Callable[[Problem, jax.Array, Any], Oracle]  # problem, key, progress -> oracle
 
 
-def _network(
-    params: Params,
-    dense: Callable[..., Any],
-    shares: Any,
-    curvatures: Any,
-    center: Any,
-    bend: Any,
-) -> jax.Array:
+def _network(params: Params, dense: Callable[..., Any], *data: Any) -> jax.Array:
+    _, curvatures, center, bend = data
     point = jnp.concatenate([jnp.ravel(leaf) for leaf in jax.tree.leaves(params)])
     offset = dense(jnp.ones_like(point, shape=(1, 1)), point[None, :])[0] - center
     bent = bend * (offset[1:] - offset[:-1] ** 2)

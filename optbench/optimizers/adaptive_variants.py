@@ -129,6 +129,7 @@ def adan(
     b2: Scalar = 0.92,
     b3: Scalar = 0.99,
     eps: Scalar = 1e-8,
+    *,
     eps_root: Scalar = 1e-8,
 ) -> Optimizer:
     """Adan: Adam with Nesterov's momentum, told from differences of gradients.
@@ -152,6 +153,7 @@ def ademamix(
     b2: Scalar = 0.999,
     b3: Scalar = 0.9999,
     alpha: Scalar = 5.0,
+    *,
     eps: Scalar = 1e-8,
 ) -> Optimizer:
     """AdEMAMix: Adam with a second, slower average of gradients.

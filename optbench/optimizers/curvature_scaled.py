@@ -12,8 +12,8 @@ def sophia(
     b2: Scalar = 0.99,
     gamma: Scalar = 0.01,
     clip_threshold: Scalar = 1.0,
-    eps: Scalar = 1e-8,
     *,
+    eps: Scalar = 1e-8,
     weight_decay: Scalar = 0.0,
     update_interval: int = 10,
 ) -> Optimizer:

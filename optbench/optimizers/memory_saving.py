@@ -17,6 +17,7 @@ def adafactor(
     clipping_threshold: Scalar = 1.0,
     eps: Scalar = 1e-30,
     min_dim_size_to_factor: int = 128,
+    *,
     multiply_by_parameter_scale: bool = True,
 ) -> Optimizer:
     """Adafactor: RMSprop with a second moment of rank one, and steps relative to the params.
