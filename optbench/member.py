@@ -142,6 +142,35 @@ def examine(
     state = jax.eval_shape(
         lambda p, v, problem: method.build(v).begin(p, problem), start.params, values, problem
     )
+    state_over, calls_over, taken = _vary(method, problem, start, (over, state), guess)
+    told = jax.eval_shape(lambda v, s: reported(method, v, s), values, state)
+    return Member(
+        method=method,
+        over=over,
+        state=state,
+        state_over=state_over,
+        calls_over=calls_over,
+        evaluates=taken.evaluation is not None,
+        asks=optimizer.init_on is not None or _asks(method, start, state, values),
+        reports_elsewhere=optimizer.eval_params is not None,
+        diagnostics=tuple(sorted(told)),
+    )
+
+
+def _vary(
+    method: Method, problem: Problem, start: Evaluation, known: tuple[Any, Any], guess: Any
+) -> tuple[Any, Over, Step]:
+    """What varies over lanes, of the state and the calls, and a step as it was traced.
+
+    Args:
+        method: the method.
+        problem: shapes and dtypes of its data suffice.
+        start: one lane's evaluation (shapes and dtypes).
+        known: what its hyperparameters vary over, and its state (shapes and dtypes).
+        guess: as in `examine`.
+    """
+    over, state = known
+    values = dict.fromkeys(over, jax.ShapeDtypeStruct((), start.value.dtype))
     taken: list[Step] = []
 
     def lane(carry: Any, start: Evaluation, tick: Tick) -> Any:
@@ -164,18 +193,7 @@ def examine(
     state_over, calls_over = vary(SHARED, guess)
     if calls_over == LANES:  # then so does the share of the budget that is spent
         state_over, calls_over = vary(LANES, (state_over, calls_over))
-    told = jax.eval_shape(lambda v, s: reported(method, v, s), values, state)
-    return Member(
-        method=method,
-        over=over,
-        state=state,
-        state_over=state_over,
-        calls_over=calls_over,
-        evaluates=taken[-1].evaluation is not None,
-        asks=optimizer.init_on is not None or _asks(method, start, state, values),
-        reports_elsewhere=optimizer.eval_params is not None,
-        diagnostics=tuple(sorted(told)),
-    )
+    return state_over, calls_over, taken[-1]
 
 
 def _asks(method: Method, start: Evaluation, state: Any, values: Any) -> bool:
