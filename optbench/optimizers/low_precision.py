@@ -99,6 +99,14 @@ class _Scaled(NamedTuple):
     underflow: jax.Array
 
 
+def _scale_report(state: _Dynamic) -> dict[str, jax.Array]:
+    return {
+        "loss_scale": state.scale,
+        "skipped_fraction": state.num_skipped / state.num_steps,
+        "underflow_fraction": state.underflow,
+    }
+
+
 def dynamic_loss_scale(
     optimizer: Optimizer = gradient_descent,  # pyright: ignore[reportArgumentType]
     initial_scale: Scalar = 32768.0,
@@ -145,14 +153,7 @@ def dynamic_loss_scale(
         )
         return Step(params, state, taken.calls)
 
-    def report(state: _Dynamic) -> dict[str, jax.Array]:
-        return {
-            "loss_scale": state.scale,
-            "skipped_fraction": state.num_skipped / state.num_steps,
-            "underflow_fraction": state.underflow,
-        }
-
-    return around(optimizer, init, step, report)
+    return around(optimizer, init, step, _scale_report)
 
 
 class _Dynamic(NamedTuple):
