@@ -258,6 +258,40 @@ def test_gauss_newton_is_its_formula():
         np.testing.assert_allclose(steps.params[k], x, rtol=1e-9)
 
 
+@pytest.mark.parametrize("factory", [gauss_newton, dogleg])
+@pytest.mark.parametrize("rows", [[[1, 1, 0], [2, 2, 0], [0, 0, 3], [0, 0, 1]], [[1, 1, 0]]])
+def test_where_the_jacobian_has_no_full_rank_the_step_is_the_shortest(factory, rows):
+    jacobian, x = np.array(rows, float), np.array([1.0, 0.0, 2.0])
+
+    def affine(x):
+        return jacobian @ x - 1.0
+
+    problem = Problem(
+        objective=lambda x: jnp.sum(affine(x) ** 2) / 2,
+        residuals=affine,
+        start=standard_normal((3,)),
+    )
+    expected = x - np.linalg.pinv(jacobian) @ (jacobian @ x - 1.0)
+    steps = walk(factory(), problem, x, 8)
+    np.testing.assert_allclose(steps.params[-1], expected, rtol=1e-9, atol=1e-12)
+
+
+def test_the_default_linear_solver_of_the_library_takes_no_singular_jacobian():
+    """Why gauss_newton and dogleg name another: to be dropped once this fails."""
+    jacobian, x = np.array([[1.0, 1.0], [1.0, 1.0], [2.0, 2.0]]), np.array([1.0, 0.0])
+
+    def affine(x):
+        return jacobian @ x - np.array([1.0, 2.0, 3.0])
+
+    problem = Problem(
+        objective=lambda x: jnp.sum(affine(x) ** 2) / 2,
+        residuals=affine,
+        start=standard_normal((2,)),
+    )
+    steps = walk(built("optimistix.GaussNewton"), problem, x, 3)
+    assert not np.max(np.abs(steps.params[-1])) < 1e6
+
+
 def numpy_simplex(size: float, num_steps: int) -> np.ndarray:
     """The best vertices."""
     simplex = [X0, *(X0 + size * unit for unit in np.eye(3))]
