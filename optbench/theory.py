@@ -55,7 +55,7 @@ def optimal(**formulas: str | tuple[str, ...]) -> Callable[[Any], Any]:
 
     Args:
         **formulas: argument -> its formula; of several, the first whose constants are known, and
-            positive, counts.
+            positive, counts. A problem on which no such formula is left is refused.
     """
 
     def declare(factory: Any) -> Any:
@@ -87,9 +87,12 @@ def settle(factory: Callable[..., Any], name: str, argument: str, text: str, kno
 
     Raises:
         OptbenchError: it is no formula, or nothing is declared optimal for this argument.
-        NotApplicable: the problem does not know a constant, or the value is not finite.
+        NotApplicable: the problem does not know a constant, or the value is not finite; or L or mu,
+            or a constant in what is declared optimal, is 0.
     """
     if text != OPTIMAL:
+        if text in (SMOOTHNESS, STRONG_CONVEXITY):
+            _require_positive(name, argument, text, (text,), known)
         return _value(name, argument, text, known)
     declared = getattr(factory, "optimal_settings", {}).get(argument)
     if declared is None:
@@ -100,7 +103,22 @@ def settle(factory: Callable[..., Any], name: str, argument: str, text: str, kno
     for formula in formulas[:-1]:
         if all(known[symbol] for symbol in _parse(argument, formula).symbols):
             return _value(name, argument, formula, known)
+    _require_positive(name, argument, text, _parse(argument, formulas[-1]).symbols, known)
     return _value(name, argument, formulas[-1], known)
+
+
+def _require_positive(
+    name: str, argument: str, text: str, symbols: tuple[str, ...], known: Known
+) -> None:
+    """Refuse a problem where a constant is known, and 0: theory is for positive ones."""
+    for symbol in symbols:
+        value = known[symbol]
+        if value is not None and value <= 0:
+            raise NotApplicable(
+                f"{argument}={text} of {name} needs {symbol} > 0, and the problem has "
+                f"{symbol} = {value:g}",
+                f"give {argument} a number",
+            )
 
 
 def _value(name: str, argument: str, text: str, known: Known) -> float:

@@ -100,6 +100,26 @@ def test_an_unknown_constant_is_said_with_a_hint():
         run(rosenbrock(), method_of("nesterov_convex"), num_steps=1)
 
 
+@pytest.mark.parametrize(
+    "label",
+    [
+        "triple_momentum",
+        "chebyshev",
+        "nesterov_strongly_convex",
+        "momentum[learning_rate=optimal,momentum=optimal]",
+        "nesterov[learning_rate=0.1,momentum=optimal]",
+    ],
+)
+def test_theory_for_strongly_convex_functions_is_refused_on_others(label: str):
+    with pytest.raises(NotApplicable, match="needs mu > 0, and the problem has mu = 0"):
+        settled(label, KNOWN | {"mu": 0.0, "kappa": None})
+
+
+def test_a_smoothness_of_zero_is_refused():
+    with pytest.raises(NotApplicable, match="needs L > 0"):
+        settled("nesterov_convex", KNOWN | {"L": 0.0})
+
+
 def test_runs_use_the_constants_of_their_problem():
     problem = quadratic(dim=5, condition_number=20.0)
     by_theory = run(problem, method_of("gradient_descent[learning_rate=2/(L+mu)]"), num_steps=9)
