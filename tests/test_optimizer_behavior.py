@@ -16,14 +16,21 @@ from walks import (
 )
 
 from optbench.errors import OptbenchError
+from optbench.method import make_method
 from optbench.optimizer import Optimizer, Step
 from optbench.optimizers import gradient_descent as descent
 from optbench.optimizers import newton
+from optbench.optimizers.anderson import anderson
 from optbench.optimizers.clipping import clip_by_global_norm, clip_by_value
 from optbench.optimizers.gradient_descent import gradient_descent, gradient_descent_backtracking
+from optbench.optimizers.gradient_flow import gradient_flow
 from optbench.optimizers.lbfgs import lbfgs
+from optbench.optimizers.low_precision import dynamic_loss_scale
 from optbench.optimizers.natural_gradient import natural_gradient
 from optbench.optimizers.newton import newton_cg
+from optbench.optimizers.schedules import warm_restarts
+from optbench.optimizers.step_sizes import block_coordinate_descent
+from optbench.optimizers.variance_reduction import svrg
 from optbench.oracle import Evaluation, Oracle
 from optbench.problem import Problem
 from optbench.start import standard_normal
@@ -169,3 +176,33 @@ def test_clipping_hands_on_the_value():
         seen = Evaluation(jnp.array([2.0]), jnp.asarray(3.0), jnp.array([4.0]))
         step = optimizer.step(seen, optimizer.init(seen.params), Oracle(ROSENBROCK))
     np.testing.assert_allclose(step.params, [2.0 - 0.5])  # min(1, 3 / 0.5^2) * 0.5
+
+
+# ---- arguments that count something
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: anderson(memory=0), "anderson has memory = 0"),
+        (lambda: gradient_flow(num_substeps=0), "gradient_flow has num_substeps = 0"),
+        (
+            lambda: block_coordinate_descent(num_blocks=0),
+            "block_coordinate_descent has num_blocks = 0",
+        ),
+        (lambda: svrg(period=0), "svrg has period = 0"),
+        (
+            lambda: make_method(warm_restarts, num_cycles=0).build(
+                {(0, "final"): 0.0, (1, "learning_rate"): 0.1}
+            ),
+            "warm_restarts has num_cycles = 0",
+        ),
+        (
+            lambda: dynamic_loss_scale(gradient_descent(), growth_interval=0),
+            "dynamic_loss_scale has growth_interval = 0",
+        ),
+    ],
+)
+def test_counts_below_one_are_refused(make, message: str):
+    with pytest.raises(OptbenchError, match=message):
+        make()

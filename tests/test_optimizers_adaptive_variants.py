@@ -513,3 +513,8 @@ def test_sophia_divides_by_the_diagonal_of_the_hessian():
 def test_muon_refuses_params_without_a_matrix():
     with pytest.raises(NotApplicable, match="muon orthogonalizes matrices, and these params have"):
         jax.eval_shape(muon().init, jnp.ones(3))
+
+
+def test_mechanize_refuses_complex_params():
+    with pytest.raises(NotApplicable, match="takes no complex params"):
+        jax.eval_shape(mechanize(gradient_descent()).init, jnp.ones(3, complex))

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from optbench import trees
+from optbench.errors import require_count
 from optbench.optimizer import Optimizer, Scalar, State, Step
 from optbench.oracle import Evaluation, Oracle
 from optbench.problem import Params
@@ -34,6 +35,7 @@ def anderson(learning_rate: Scalar = 0.1, memory: int = 5) -> Optimizer:
     for fixed-point iterations", SIAM J. Numer. Anal. 49(4), pp. 1715-1735, section 2 and theorem
     2.2.
     """
+    require_count("anderson", "memory", memory)
 
     def init(params: Params) -> State:
         flat = trees.coordinates(params)

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from optbench import trees
-from optbench.errors import OptbenchError
+from optbench.errors import require_count
 from optbench.optimizer import Optimizer, Scalar, State, Step
 from optbench.optimizers.gradient_descent import gradient_descent
 from optbench.optimizers.wrapping import around, refusing, require_own_point
@@ -33,10 +33,7 @@ def accumulate(
     Source: Goyal et al. (2017), "Accurate, large minibatch SGD", section 4, on gradient
     aggregation; optax.MultiSteps.
     """
-    if num_microbatches < 1:
-        raise OptbenchError(
-            f"accumulate has num_microbatches = {num_microbatches}", "give a number from 1 on"
-        )
+    require_count("accumulate", "num_microbatches", num_microbatches)
 
     def init(params: Params) -> State:
         nothing = jax.tree.map(jnp.zeros_like, (trees.norm(params), params))
@@ -139,8 +136,7 @@ def lookahead(
     back", NeurIPS, algorithm 1; optax.lookahead.
     """
     require_own_point("lookahead", optimizer)
-    if sync_period < 1:
-        raise OptbenchError(f"lookahead has sync_period = {sync_period}", "give a number from 1 on")
+    require_count("lookahead", "sync_period", sync_period)
 
     def init(params: Params) -> State:
         return _Lookahead(optimizer.init(params), params, jnp.int32(0))

@@ -3,7 +3,8 @@
 Those that clip report the fraction of steps clipped so far, and the cosine between the step that
 was taken and the one that `optimizer` would have taken from the same state with the gradient as it
 was: 1 where nothing was clipped, unknown where no step was taken. They refuse optimizers that ask
-the objective themselves.
+the objective themselves. Norms are roots of sums of squares: where these overflow (|g| above 1e19
+in float32) the clipped gradient is 0.
 
 Calls per step: those of `optimizer`.
 """
@@ -72,7 +73,8 @@ def clip_unitwise(
     """Hand `optimizer` each unit u of the gradient as u min(1, c / |u|), c = `max_norm`.
 
     A unit is what feeds one output: a column of a matrix [inputs, outputs], a filter of a
-    convolution [..., inputs, outputs], the whole of a vector, as optax.adaptive_grad_clip has it.
+    convolution [height, width, inputs, outputs], the whole of what has at most one axis longer than
+    1. Of three axes, it runs along the first: so has it optax.adaptive_grad_clip.
 
     Source: Brock, De, Smith and Simonyan (2021), "High-performance large-scale image recognition
     without normalization", section 4, for units; optax.transforms.unitwise_clip.

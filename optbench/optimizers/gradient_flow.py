@@ -7,6 +7,7 @@ from typing import Any
 import jax
 
 from optbench import trees
+from optbench.errors import require_count
 from optbench.optimizer import Optimizer, Scalar, State, Step
 from optbench.oracle import Calls, Evaluation, Oracle
 from optbench.problem import Params
@@ -25,6 +26,7 @@ def gradient_flow(time_step: Scalar = 0.1, num_substeps: int = 4) -> Optimizer:
     Source: Hairer, Norsett & Wanner (1993), "Solving Ordinary Differential Equations I", section
     II.1, on Kutta (1901); Su, Boyd & Candes (2016), JMLR 17(153), section 1, for gradient descent.
     """
+    require_count("gradient_flow", "num_substeps", num_substeps)
     substep = time_step / num_substeps
 
     def step(evaluation: Evaluation, state: State, oracle: Oracle) -> Step:

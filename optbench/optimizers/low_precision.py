@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from optbench import trees
-from optbench.errors import OptbenchError
+from optbench.errors import OptbenchError, require_count
 from optbench.optimizer import Optimizer, Scalar, State, Step
 from optbench.optimizers.gradient_descent import gradient_descent
 from optbench.optimizers.wrapping import around, refusing
@@ -124,6 +124,7 @@ def dynamic_loss_scale(
     Source: Micikevicius et al. (2018), "Mixed precision training", ICLR, section 3.2, last
     paragraph; torch.amp.GradScaler for the interval.
     """
+    require_count("dynamic_loss_scale", "growth_interval", growth_interval)
     low = _known(dtype)
 
     def init(params: Params) -> State:

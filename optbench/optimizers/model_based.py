@@ -24,7 +24,8 @@ def momo(
     With averages of decay `beta` from the first values on, m of g, F of f(x_k), G of <g, x_k>:
     t = min(eta, max(F + <m, x_k> - G - lower_bound, 0) / |m|^2), x_{k+1} = x_k - t m. With
     `weight_decay` d, F - G - lower_bound is multiplied by 1 + eta d, and - eta d x_k / (1 + eta d)
-    is added. `adapt_lower_bound` raises the bound as far as the model allows.
+    is added. `adapt_lower_bound` raises the bound as far as the model allows. t = 0 where
+    |m|^2 <= 2.2e-16.
 
     Source: Schaipp, Ohana, Eickenberg, Defazio and Gower (2023), "MoMo: momentum models for
     adaptive learning rates", algorithm 1; optax.contrib.momo.
@@ -53,7 +54,8 @@ def momo_adam(
 
     With averages of decay `b1` from 0, m of g, F of f(x_k), G of <g, x_k>, and q = 1 - b1^t:
     t = min(eta / q, max(F + <m, x_k> - G - q lower_bound, 0) / <m, m / D>),
-    x_{k+1} = x_k - t m / D; `weight_decay` and `adapt_lower_bound` as in `momo`.
+    x_{k+1} = x_k - t m / D, t = 0 where <m, m / D> <= 2.2e-16; `weight_decay` and
+    `adapt_lower_bound` as in `momo`.
 
     Source: Schaipp, Ohana, Eickenberg, Defazio and Gower (2023), "MoMo: momentum models for
     adaptive learning rates", algorithm 2; optax.contrib.momo_adam.

@@ -8,12 +8,9 @@ Calls per step: none beyond the evaluation at the next point.
 
 from __future__ import annotations
 
-import optax.contrib
-
 from optbench.optimizer import Optimizer, Scalar
 from optbench.optimizers.gradient_descent import gradient_descent
 from optbench.optimizers.libraries.optax_names import optimizer_of
-from optbench.optimizers.libraries.optax_wrappers import around
 
 
 def dog(learning_rate: Scalar = 1.0, initial_step: Scalar = 1e-6, eps: Scalar = 1e-8) -> Optimizer:
@@ -124,8 +121,8 @@ def schedule_free_sgd(
     """Schedule-free gradient descent: gradients between a point and the average of its walk.
 
     At y_k, z_{k+1} = z_k - eta g, x_{k+1} = x_k + (z_{k+1} - x_k) / (k + 1),
-    y_{k+1} = b1 x_{k+1} + (1 - b1) z_{k+1}, all from x_0; x is reported. `weight_lr_power` weights
-    the average where eta varies, and else does nothing.
+    y_{k+1} = b1 x_{k+1} + (1 - b1) z_{k+1}, all from x_0; x is reported, told from y and z, for
+    which b1 > 0. `weight_lr_power` weights the average where eta varies, and else does nothing.
 
     Source: Defazio et al. (2024), "The road less scheduled", in the form for gradient descent;
     optax.contrib.schedule_free_sgd.
@@ -181,7 +178,11 @@ def mechanize(
     Source: Cutkosky, Defazio and Mehta (2023), "Mechanic: a learning rate tuner", algorithm 1;
     optax.contrib.mechanize.
     """
-    return around(
-        optimizer,
-        lambda inner: optax.contrib.mechanize(inner, weight_decay, eps, s_init, num_betas),
+    return optimizer_of(
+        "optax.contrib.mechanize",
+        base_optimizer=optimizer,
+        weight_decay=weight_decay,
+        eps=eps,
+        s_init=s_init,
+        num_betas=num_betas,
     )

@@ -15,6 +15,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from optbench import trees
+from optbench.errors import require_count
 from optbench.optimizer import Optimizer, Rated, Scalar, Stability, State, Step
 from optbench.optimizers.gradient_descent import gradient_descent
 from optbench.oracle import Evaluation, Oracle
@@ -160,6 +161,7 @@ def warm_restarts(
     Source: Loshchilov & Hutter (2017), "SGDR: stochastic gradient descent with warm restarts",
     ICLR, equation 5 with T_mult = 1; in shape optax.sgdr_schedule.
     """
+    require_count("warm_restarts", "num_cycles", num_cycles)
 
     def schedule(u: Any) -> Any:
         cycles = u * num_cycles

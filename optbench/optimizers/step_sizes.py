@@ -11,6 +11,7 @@ import numpy as np
 import optax
 
 from optbench import trees
+from optbench.errors import require_count
 from optbench.optimizer import Optimizer, Scalar, State, Step
 from optbench.oracle import Calls, Evaluation, Oracle
 from optbench.theory import MINIMUM, SMOOTHNESS
@@ -137,6 +138,7 @@ def block_coordinate_descent(learning_rate: Scalar = 0.1, num_blocks: int = 2) -
     Source: Beck & Tetruashvili (2013), "On the convergence of block coordinate descent type
     methods", SIAM J. Optim. 23(4), pp. 2037-2060.
     """
+    require_count("block_coordinate_descent", "num_blocks", num_blocks)
 
     def choose(count: jax.Array, dim: int) -> jax.Array:
         return np.arange(dim) * num_blocks // dim == count % num_blocks

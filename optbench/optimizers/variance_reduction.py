@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 
 from optbench import trees
-from optbench.errors import NotApplicable
+from optbench.errors import NotApplicable, require_count
 from optbench.optimizer import Optimizer, Scalar, State, Step
 from optbench.oracle import Calls, Evaluation, Oracle
 from optbench.problem import Params, Problem
@@ -40,6 +40,8 @@ def svrg(learning_rate: Scalar = 0.01, period: int | None = None) -> Optimizer:
     Source: Johnson & Zhang (2013), "Accelerating stochastic gradient descent using predictive
     variance reduction", NIPS 26, procedure SVRG, option I.
     """
+    if period is not None:
+        require_count("svrg", "period", period)
 
     def init(params: Params) -> State:
         return _Snapshot(params, jax.tree.map(jnp.zeros_like, params), jnp.int32(0))
