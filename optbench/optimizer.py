@@ -59,6 +59,8 @@ class Optimizer(NamedTuple):
         by_origin: whether its rule depends, weight decay apart, on where the origin of params is.
         init_on: (params, problem) -> state, in place of `init`, where the size of the state is
             that of the problem.
+        holds_point: whether its state tells of trials from the point that it returned, or of that
+            point, so that nothing may move the point between its steps.
     """
 
     init: Callable[[Params], State]
@@ -70,6 +72,7 @@ class Optimizer(NamedTuple):
     stability: Callable[[State, Any], Stability] | None = None
     by_origin: bool = False
     init_on: Callable[[Params, Problem], State] | None = None
+    holds_point: bool = False
 
     def begin(self, params: Params, problem: Problem) -> State:
         """The first state on a problem.

@@ -597,6 +597,20 @@ def test_a_point_that_is_reported_is_not_moved(wrapper):
 
 
 @pytest.mark.parametrize(
+    "label",
+    [
+        "lookahead(bfgs)",
+        "lookahead(dfp)",
+        "lookahead(nelder_mead)",
+        "decouple_weight_decay(optimistix.GradientDescent[learning_rate=0.1])",
+    ],
+)
+def test_a_point_that_a_search_starts_from_is_not_moved(label: str):
+    with pytest.raises(OptbenchError, match="cannot wrap an optimizer that searches over several"):
+        run(QUADRATIC, find_method(label, known_optimizers()), num_steps=1)
+
+
+@pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda: accumulate(gradient_descent(), 0), "accumulate has num_microbatches = 0"),

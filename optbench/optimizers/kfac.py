@@ -24,6 +24,7 @@ def kfac(learning_rate: Scalar = 0.3, damping: Scalar = 1e-3) -> Optimizer:
     damping between the factors. What the loss adds beyond the layers, such as a penalty, is in V
     only. On a linear network of one layer with a square loss, eta = 1 and lambda = 0 make it
     Newton's method; deeper ones overshoot at eta = 1, as each layer moves as if the others stayed.
+    Where lambda = 0 and a factor is singular the point is not finite.
 
     Needs: `Problem.network`.
     Calls per step: a Fisher product per column of the G of each layer but the last, and one more

@@ -1,9 +1,10 @@
 """Wrappers that show what low precision does: to the state of a method, or to gradients.
 
 Evaluations come in the precision of the run. What a low precision would have made of a gradient is
-modelled by rounding it, once, to the nearest number of that precision; errors that would have
-arisen inside the evaluation are not seen. The precision is `dtype`: float16 (11 bits, nothing below
-6e-8 or above 65504), bfloat16 (8 bits, the range of float32) or float32.
+modelled by rounding it to the nearest number of that precision (from float64 by way of float32,
+which may break a tie the wrong way); errors that would have arisen inside the evaluation are not
+seen. The precision is `dtype`: float16 (11 bits, nothing below 6e-8 or above 65504), bfloat16 (8
+bits, the range of float32) or float32.
 """
 
 from __future__ import annotations

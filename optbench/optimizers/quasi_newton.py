@@ -63,7 +63,7 @@ def bfgs(
         chosen = trees.where(search.accepted, seen, evaluation)
         return Step(chosen.params, following, Calls(value_and_gradients=1), chosen)
 
-    return Optimizer(init, step, report=_report)
+    return Optimizer(init, step, report=_report, holds_point=True)
 
 
 class _State(NamedTuple):

@@ -1,7 +1,8 @@
 """Descent on manifolds: along tangents, and back by a retraction.
 
 On a problem whose feasible set is a manifold, P is the projection on the tangent space at the
-current point, R the nearest point of the manifold. Elsewhere neither changes anything.
+current point, R the nearest point of the manifold. On other problems P changes nothing, and R is
+the nearest feasible point.
 """
 
 from __future__ import annotations

@@ -78,11 +78,16 @@ def refusing(wrapper: str, optimizer: Optimizer, oracle: Oracle) -> RefusingOrac
 
 
 def require_own_point(wrapper: str, optimizer: Optimizer) -> None:
-    """Refuse to move the point of an optimizer that is seen at another one.
+    """Refuse to move the point of an optimizer that is seen at another one, or holds on to it.
 
     Raises:
-        OptbenchError: it reports another point than it steps from.
+        OptbenchError: it reports another point than it steps from, or its state holds that point.
     """
+    if optimizer.holds_point:
+        raise OptbenchError(
+            f"{wrapper} cannot wrap an optimizer that searches over several steps",
+            "its next trial would not follow the point: wrap lbfgs, or what does not search",
+        )
     if optimizer.eval_params is not None:
         raise OptbenchError(
             f"{wrapper} cannot wrap an optimizer that reports another point than it steps from",

@@ -78,7 +78,7 @@ def from_optimistix(solver: Solver) -> Optimizer:
         arrays = _like(state.arrays, eqx.filter(after, eqx.is_array))
         return Step(following.params, _Carry(arrays, state.num_steps + 1), calls, following)
 
-    return Optimizer(init, step)
+    return Optimizer(init, step, holds_point=True)
 
 
 def _affine(y: jax.Array, model: _Model) -> tuple[jax.Array, None]:
@@ -204,7 +204,7 @@ def _simplex(solver: optx.NelderMead) -> Optimizer:
             Calls(values=pair + (y.size + 1) * shrunk),
         )
 
-    return Optimizer(init, step)
+    return Optimizer(init, step, holds_point=True)
 
 
 def _unasked(y: jax.Array, _: Any) -> tuple[jax.Array, None]:
