@@ -86,14 +86,15 @@ def varying(
         carry: one lane's carry (shapes and dtypes suffice).
         arguments: a tree of `Over` (or a prefix) per value.
         *values: one lane's further arguments (shapes and dtypes suffice).
-        guess: a tree of `LANES` and `SHARED`; None for "all but integers vary".
+        guess: a tree of `LANES` and `SHARED`; "all but integers vary" where it is None, or of
+            another structure than `carry`.
 
     Returns:
         A tree of `LANES` and `SHARED`, of the structure of `carry`.
     """
     leaves, structure = jax.tree.flatten(carry)
     varies = [not jnp.issubdtype(leaf.dtype, jnp.integer) for leaf in leaves]
-    if guess is not None:
+    if jax.tree.structure(guess, is_leaf=_is_over) == structure:
         varies = [over == LANES for over in jax.tree.leaves(guess, is_leaf=_is_over)]
     while True:
         over = jax.tree.unflatten(structure, [LANES if v else SHARED for v in varies])

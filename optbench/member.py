@@ -130,7 +130,8 @@ def examine(
         method: the method.
         swept: names of the hyperparameters that take one value per setting.
         start: one lane's evaluation (shapes and dtypes).
-        guess: which leaves of (state, calls) vary, as seen on another problem; only saves time.
+        guess: which leaves of (state, calls) vary, as seen on another problem, where the state
+            may have another structure; only saves time.
 
     Raises:
         OptbenchError: in a step, the state or point changes its structure, shapes or dtypes.

@@ -132,3 +132,11 @@ def test_slots_are_shared_and_no_more_than_the_greediest_member_needs():
 def test_it_is_seen_which_methods_ask_the_oracle():
     found = members(*map(make_method, (optax.sgd, curious, optax.adam)))
     assert [member.asks for member in found] == [False, True, False]
+
+
+def test_a_guess_of_another_structure_is_none():
+    shapes = carry_of(jax.ShapeDtypeStruct)
+    rates, keys = jax.ShapeDtypeStruct((), "float32"), jax.ShapeDtypeStruct((2,), "uint32")
+    guess = {"moment": LANES, "point": SHARED}
+    over = varying(one_lane, shapes, (SETTINGS, SEEDS), rates, keys, guess=guess)
+    assert over == varying(one_lane, shapes, (SETTINGS, SEEDS), rates, keys)

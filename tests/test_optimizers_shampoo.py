@@ -12,6 +12,7 @@ from optbench.optimizer import Optimizer
 from optbench.optimizers.shampoo import shampoo
 from optbench.oracle import Oracle
 from optbench.problem import Problem
+from optbench.run import run
 from optbench.start import standard_normal
 
 RATE, EPSILON = 0.3, 0.02
@@ -152,3 +153,13 @@ def undeclared(learning_rate: float = 0.1) -> Optimizer:
 def test_a_rule_that_goes_by_array_has_to_say_so():
     verdicts = {c.law: c.passed for c in checks.check_optimizer(make_method(undeclared))}
     assert [law for law, passed in verdicts.items() if not passed] == ["any nesting"]
+
+
+def test_arrays_of_other_dimensions_take_their_turn_in_one_process():
+    """The state has one matrix per dimension: what varies in one is no guess for the other."""
+    for shape in ((3,), (3, 2), (4,), (2, 2, 2)):
+        problem = Problem(
+            objective=lambda x: jnp.sum((x - 1.0) ** 2) / 2, start=standard_normal(shape)
+        )
+        values = run(problem, shampoo, num_steps=5).value
+        assert values[-1] < values[0]
