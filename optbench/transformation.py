@@ -129,8 +129,19 @@ def _extra_arguments(update: Callable[..., Any]) -> tuple[str, ...]:
             is_update, part = part is update, inspect.unwrap(part)
             if is_update or _takes_params(part):
                 found |= _beyond_params(part)
-            queue += inspect.getclosurevars(part).nonlocals.values()
+            queue += _closed_over(part)
     return tuple(name for name in OFFERED if name in found)
+
+
+def _closed_over(function: Callable[..., Any]) -> list[Any]:
+    """What a function closes over, less the names that were never bound."""
+    found = []
+    for cell in function.__closure__ or ():
+        try:
+            found.append(cell.cell_contents)
+        except ValueError:  # the cell is empty
+            continue
+    return found
 
 
 def _takes_params(function: Callable[..., Any]) -> bool:

@@ -206,3 +206,10 @@ def test_clipping_hands_on_the_value():
 def test_counts_below_one_are_refused(make, message: str):
     with pytest.raises(OptbenchError, match=message):
         make()
+
+
+def test_an_optax_schedule_that_leaves_a_name_unbound_is_taken():
+    """`clip_fn`, which exponential_decay closes over, is bound only where `end_value` is given."""
+    schedule = optax.exponential_decay(0.1, 10, 0.5)
+    steps = walk(from_optax(optax.sgd(schedule)), WAVY, X0, 1)
+    np.testing.assert_allclose(steps.params[0], X0 - 0.1 * wavy_grad(X0), rtol=1e-6)
