@@ -13,6 +13,7 @@ import numpy as np
 
 from optbench import trees
 from optbench.carry import Carry, Form, Hits, Inputs, Log, Moving, States
+from optbench.errors import OptbenchError
 from optbench.group import Group, make_group
 from optbench.lanes import LANES, SEEDS, Lanes, lead
 from optbench.loop import advance, evaluate
@@ -21,6 +22,7 @@ from optbench.method import Method
 from optbench.oracle import Calls, Evaluation
 from optbench.problem import Problem
 
+MOST_STATE_BYTES = 4 << 30  # kept of a run that is measured along its path
 TARGET_BLOCK = 5  # targets come in multiples of this
 # A step with an inner search compiles 2.4 times faster so, and runs up to 1.8 times slower.
 SEARCH_OPTIONS = {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 1}
@@ -258,14 +260,26 @@ def _avals(form: Form, shape: Shape, problem: Any, seen: Evaluation) -> tuple[In
 
 
 def _state_avals(form: Form, shape: Shape, aval: _Avals, seen: Evaluation) -> Any:
+    """The states of all log points, of every setting.
+
+    Raises:
+        OptbenchError: they take more than `MOST_STATE_BYTES`.
+    """
     if not form.replayed:
         return ()
     rows = shape.grid, form.replayed
     slots = ((s.dtype, rows[: 1 + (s.over == LANES)], s.shape) for s in form.group.slots)
-    return States(
+    states = States(
         params=aval.stacked(seen.params, *rows),
         slots=tuple(aval.of(dtype, *lead, *dims) for dtype, lead, dims in slots),
     )
+    size = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(states))
+    if size > MOST_STATE_BYTES:
+        raise OptbenchError(
+            f"diagnostics would keep {size / 2**30:.3g} GiB of states",
+            "measure one learning rate, as in adam[learning_rate=0.01], or a smaller problem",
+        )
+    return states
 
 
 def _hit_avals(form: Form, shape: Shape, aval: _Avals) -> Hits:

@@ -20,6 +20,7 @@ from optbench.diagnostics import (
     measure,
     underflow,
 )
+from optbench.errors import OptbenchError
 from optbench.health import EXPLODING, SPIKE_WINDOW, STATISTICS, VANISHING, gradient_health
 from optbench.krylov import dense_solution, krylov_solution, lanczos, top_eigenvalue
 from optbench.method import Method, make_method
@@ -37,6 +38,7 @@ from optbench.problem import Problem
 from optbench.run import execute, prepare, run
 from optbench.start import start_near
 from optbench.trajectory import Status, Trajectory
+from problems.quadratics import quadratic
 
 RNG = np.random.default_rng(0)
 SPECTRUM = np.array([4.0, 2.0, 1.0, -0.5])
@@ -495,3 +497,9 @@ def test_where_nothing_is_asked_for_nothing_is_compiled_in():
     assert len(states) == 1 + len(on.program.form.group.slots)
     without = on.program.blank.log._replace(states=())
     assert jax.tree.map(str, without) == jax.tree.map(str, off.program.blank.log)
+
+
+def test_states_that_would_not_fit_are_refused(monkeypatch):
+    monkeypatch.setattr("optbench.program.MOST_STATE_BYTES", 1 << 10)
+    with pytest.raises(OptbenchError, match="would keep .* GiB of states"):
+        run(quadratic(dim=7), adam, num_steps=33, diagnostics=True)

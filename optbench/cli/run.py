@@ -61,7 +61,8 @@ _EXAMPLES = examples(
     "--diagnostics",
     is_flag=True,
     default=None,
-    help="Measure and draw curvature, directions and sizes along the path, off the clock.",
+    help="Measure and draw curvature, directions and sizes along the path, off the clock; "
+    "not of scipy's solvers, which keep their states to themselves.",
 )
 def run(
     study: str | None, results: Path | None, fresh: bool, catalog: str, **changes: Any
