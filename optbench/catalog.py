@@ -243,7 +243,8 @@ def lookup(name: str, catalog: Catalog, kind: str, returns: str) -> Callable[...
         return load_file(name)
     if name in catalog:
         return catalog[name]
-    where = f"`optbench list {kind}s` shows all {len(catalog)}"
+    libraries = " --all" if any("." in known for known in catalog) else ""
+    where = f"`optbench list {kind}s{libraries}` shows all {len(catalog)}"
     raise unknown_name(kind, name, list(catalog), where)
 
 

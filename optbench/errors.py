@@ -50,6 +50,16 @@ def unknown_name(kind: str, name: str, known: list[str], where: str) -> Optbench
     return OptbenchError(f"no {kind} named {name!r}", f"{offer}{where}")
 
 
+def require_count(owner: str, name: str, count: int, least: int = 1) -> None:
+    """Refuse a count that is too small.
+
+    Raises:
+        OptbenchError: it is below `least`.
+    """
+    if count < least:
+        raise OptbenchError(f"{owner} has {name} = {count}", f"give a number from {least} on")
+
+
 def first_line(error: Exception) -> str:
     """What an error says first; its type where it says nothing."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
-import numpy as np
 import optax
 
 from optbench import catalog, theory
+from optbench.arguments import RATE, checked_arguments, is_continuous, plain_value
 from optbench.catalog import Catalog, Label
 from optbench.errors import OptbenchError, first_line, unknown_name
 from optbench.optimizer import Optimizer, Rated
@@ -66,9 +66,9 @@ class Method:
             missing = parameter.required and parameter.name not in given
             if missing and parameter.name == RATE:
                 found[parameter.name] = None
-            elif isinstance(value := _plain(parameter, value), float):
+            elif isinstance(value := plain_value(parameter, value), float):
                 found[parameter.name] = value
-            elif isinstance(value, str) and _is_continuous(parameter):
+            elif isinstance(value, str) and is_continuous(parameter):
                 found[parameter.name] = value
         return found
 
@@ -92,7 +92,7 @@ class Method:
             argument: theory.settle(self.factory, self.name, argument, text, known)
             for argument, text in formulas.items()
         }
-        given = _arguments(self.factory, self.name, dict(self.arguments) | found)
+        given = checked_arguments(self.factory, self.name, dict(self.arguments) | found)
         inner = None if self.inner is None else self.inner.settled(known)
         return dataclasses.replace(self, arguments=given, inner=inner)
 
@@ -122,12 +122,12 @@ class Method:
         known = [p.name for p in catalog.parameters(self.factory)]
         if name not in known:
             raise unknown_name(f"argument of optimizer {self.name}", name, known, GIVE_ARGUMENT)
-        given = _arguments(self.factory, self.name, dict(self.arguments) | {name: value})
+        given = checked_arguments(self.factory, self.name, dict(self.arguments) | {name: value})
         return dataclasses.replace(self, arguments=given)
 
     def _accepts(self, name: str) -> bool:
-        own = any(p.name == name for p in catalog.parameters(self.factory))
-        return own or (self.inner is not None and self.inner._accepts(name))
+        inner = self.inner
+        return _has(self.factory, name) or (inner is not None and inner._accepts(name))
 
     @property
     def hosted(self) -> bool:
@@ -176,7 +176,7 @@ class Method:
             )
         try:
             return self.factory(**arguments)
-        except TypeError as error:
+        except (TypeError, ValueError) as error:
             hint = "give what it needs in brackets, or wrap it in a function with defaults"
             if isinstance(error, jax.errors.ConcretizationTypeError):
                 hint = "its numbers arrive traced: write jnp.where instead of a Python if on them"
@@ -187,7 +187,8 @@ class Method:
 GIVE_ARGUMENT = "`optbench list optimizers --json` shows the arguments of each"
 
 
-RATE = "learning_rate"
+def _has(factory: Callable[..., Any], argument: str) -> bool:
+    return any(p.name == argument for p in catalog.parameters(factory))
 
 
 def _wrapped_parameter(factory: Callable[..., Any]) -> catalog.Parameter | None:
@@ -211,45 +212,6 @@ def _multiplies_rate(method: Method) -> bool:
     return own or (method.inner is not None and _multiplies_rate(method.inner))
 
 
-def _is_continuous(parameter: catalog.Parameter) -> bool:
-    return (
-        isinstance(parameter.default, float)
-        or parameter.annotation in ("float", "Scalar")
-        or parameter.name == RATE
-    )
-
-
-def _plain(parameter: catalog.Parameter, value: Any) -> Any:
-    """A value as Python has it: a float where the parameter is continuous, tuples for lists."""
-    if isinstance(value, (np.generic, np.ndarray, jax.Array)) and value.ndim == 0:
-        value = value.item()
-    if isinstance(value, list):
-        value = tuple(value)
-    is_int = isinstance(value, int) and not isinstance(value, bool)
-    return float(value) if is_int and _is_continuous(parameter) else value
-
-
-def _arguments(
-    factory: Callable[..., Any], name: str, given: Mapping[str, Any]
-) -> tuple[tuple[str, Any], ...]:
-    """Arguments in the order of the signature, each a plain hashable value."""
-    parameters = catalog.parameters(factory)
-    arguments = tuple((p.name, _plain(p, given[p.name])) for p in parameters if p.name in given)
-    continuous = {p.name for p in parameters if _is_continuous(p)}
-    for argument, value in arguments:
-        if isinstance(value, str) and argument in continuous:
-            theory.require_formula(argument, value)
-    for argument, value in arguments:
-        try:
-            hash(value)
-        except TypeError as error:
-            raise OptbenchError(
-                f"argument {argument!r} of optimizer {name!r} is a {type(value).__name__}",
-                "give a number, text, a boolean or a tuple of these",
-            ) from error
-    return arguments
-
-
 def make_method(
     factory: Callable[..., Any], name: str | None = None, inner: Method | None = None, **given: Any
 ) -> Method:
@@ -268,6 +230,13 @@ def make_method(
     wrapped = _wrapped_parameter(factory)
     if wrapped is None and inner is not None:
         raise OptbenchError(f"optimizer {name!r} wraps no other", catalog.GRAMMAR)
+    for argument in given:
+        if inner is not None and inner._accepts(argument) and not _has(factory, argument):
+            wrapping = inner.replace(**{argument: given[argument]})
+            raise OptbenchError(
+                f"no argument of optimizer {name} named {argument!r}",
+                f"it is one of what {name} wraps: write {name}({wrapping.label})",
+            )
     catalog.check_arguments(factory, tuple(given.items()), "optimizer", name)
     if wrapped is not None and wrapped.name in given:
         raise OptbenchError(
@@ -283,7 +252,7 @@ def make_method(
             f"{name} cannot wrap {inner.name}, which has no {RATE}",
             "wrap an optimizer that has one",
         )
-    return Method(factory, name, _arguments(factory, name, given), inner)
+    return Method(factory, name, checked_arguments(factory, name, given), inner)
 
 
 def find_method(label: str | Label, optimizers: Catalog) -> Method:

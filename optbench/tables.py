@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 
 UNKNOWN = "-"
 GAP = "  "
+INDENT = "    "  # of notes
 MIN_ELASTIC = 10  # what an elastic column keeps, while others can give way
 
 
@@ -19,6 +20,7 @@ def align(
     right: Collection[int] = (),
     elastic: Collection[int] = (0,),
     wrap: bool = False,
+    notes: Sequence[str] = (),
 ) -> str:
     """A table as text: one line for the header, and one per row unless cells wrap.
 
@@ -29,11 +31,12 @@ def align(
         right: indices of the columns set to the right.
         elastic: indices of the columns that give way first, where the width is short.
         wrap: whether what does not fit goes on in the next line, or is left out of the middle.
+        notes: what stands indented below each row; nothing below one whose note is empty.
     """
     natural = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     widths = _fit(natural, width, elastic)
     lines = []
-    for row in (header, *rows):
+    for row, note in zip((header, *rows), ("", *(notes or [""] * len(rows))), strict=True):
         cells = [_cut(cell, room, wrap) for cell, room in zip(row, widths, strict=True)]
         for parts in itertools.zip_longest(*cells, fillvalue=""):
             padded = [
@@ -41,6 +44,7 @@ def align(
                 for index, (part, room) in enumerate(zip(parts, widths, strict=True))
             ]
             lines.append(GAP.join(padded)[:width].rstrip())
+        lines += textwrap.wrap(note, width, initial_indent=INDENT, subsequent_indent=INDENT)
     return "\n".join(lines)
 
 

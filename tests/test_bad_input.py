@@ -15,6 +15,9 @@ from click.testing import Result
 from command_line import MINE, optbench, write
 
 from optbench import study
+from optbench.cli.door import require_step
+from optbench.method import find_method
+from optbench.optimizers.names import known_optimizers
 from optbench.results import Results
 
 TINY = 'problems = ["booth"]\noptimizers = ["gradient_descent"]\nseeds = 1\nbudget = 5\n'
@@ -312,3 +315,64 @@ def test_a_folder_that_may_not_be_written_is_refused(locked, readable, kept, fre
     assert all(line.startswith("hint: ") for line in told[1::3])
     assert list(locked.iterdir()) == []
     assert Results.open(readable / "out").cells
+
+
+# Arguments of optimizers
+
+
+@pytest.mark.parametrize(
+    ("label", "message", "hint"),
+    [
+        ("lbfgs[memory_size=2.5]", "memory_size is 2.5", "a whole number"),
+        ("lbfgs[memory_size=-1]", "memory_size is -1", "from 0 on"),
+        ("lbfgs[memory_size=0]", "'lbfgs' cannot be built", "in brackets"),
+        ("adam[b1=True]", "b1 is True", "a number"),
+        ("nonlinear_cg[method=3]", "method is 3", "text"),
+        ("optax.lbfgs[memory_size=many]", "memory_size is 'many'", "number"),
+        ("optimistix.BFGS[use_inverse=maybe]", "use_inverse is 'maybe'", "True or False"),
+        ("scipy.L-BFGS-B[maxcor=many]", "maxcor is 'many'", "a whole number"),
+        ("scipy.BFGS[c1=2]", "'scipy.BFGS[c1=2.0]' cannot run", "optbench list optimizers"),
+        ("anderson[memory=0]", "anderson has memory = 0", "from 1 on"),
+        ("gradient_flow[num_substeps=0]", "gradient_flow has num_substeps = 0", "from 1 on"),
+        ("svrg[period=0]", "svrg has period = 0", "from 1 on"),
+        ("block_coordinate_descent[num_blocks=0]", "num_blocks = 0", "from 1 on"),
+        ("warm_restarts(adam)[num_cycles=0]", "num_cycles = 0", "from 1 on"),
+        ("step_decay(adam)[num_drops=-3]", "num_drops is -3", "from 0 on"),
+        (
+            "cosine_decay(clip_by_value(adam))[b1=0.5]",
+            "no argument of optimizer cosine_decay named 'b1'",
+            "write cosine_decay(clip_by_value(adam[b1=0.5]))",
+        ),
+        ("optax.adamm", "no optimizer named 'optax.adamm'", "`optbench list optimizers --all`"),
+    ],
+)
+def test_an_argument_of_the_wrong_kind_is_refused(here, label, message, hint):
+    told = refused(here, "run", "--problem", "booth", "--optimizer", label)
+    assert message in told[0] and hint in told[1]
+
+
+def test_a_check_without_a_learning_rate_says_how_to_write_one(here):
+    told = refused(here, "check", "cosine_decay(optax.adamw)")
+    assert "write cosine_decay(optax.adamw[learning_rate=0.1])" in told[1]
+
+
+@pytest.mark.parametrize("label", ["muon", "cosine_decay(optax.contrib.muon)", "saga", "kfac"])
+def test_a_method_that_a_problem_does_not_suit_is_no_bad_input(label):
+    require_step(find_method(label, known_optimizers()))
+
+
+def test_pairs_that_cannot_run_are_rows_and_their_reasons_are_told(here):
+    optimizers = ["muon", "saga", "levenberg_marquardt", "scipy.L-BFGS-B"]
+    chosen = [word for name in optimizers for word in ("--optimizer", name)]
+    ran = optbench("run", "--problem", "mine.py:bowl", *chosen, "--budget", 20, "--diagnostics")
+    assert ran.exit_code == 0, ran.stderr
+    assert ran.stderr.count("not applicable") > 3
+    reasons = [
+        "not applicable: muon on mine.py:bowl: optax.contrib.muon orthogonalizes matrices",
+        "not applicable: saga on mine.py:bowl: this problem is no finite sum",
+        "not applicable: levenberg_marquardt on mine.py:bowl: this problem is no sum of squares",
+    ]
+    again = optbench("show", ran.stdout.strip())
+    for told in (ran.stderr, again.stderr):
+        assert all(reason in told for reason in reasons)
+    assert "no diagnostics of scipy.L-BFGS-B" in ran.stderr

@@ -197,6 +197,13 @@ def test_the_tables_are_printed(table, baselines, monkeypatch):
     assert counts.split(", ")[0] == f"{verdicts.count('agrees')} agrees"
 
 
+@pytest.mark.parametrize("width", [80, 100, 160])
+def test_what_undoes_a_difference_stands_whole_below_its_row(table, width):
+    lines = conformance_text(table, width).splitlines()
+    assert max(map(len, lines)) <= width
+    assert "    torch takes the maximum before the bias correction, optax after it" in lines
+
+
 def test_the_tables_are_printed_as_json(table, baselines, monkeypatch):
     few(monkeypatch, table, baselines)
     shown = json.loads(optbench("check", "--optimizers", "--json").stdout)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import dataclasses
 from pathlib import Path
@@ -180,3 +181,25 @@ def test_leaves_stand_side_by_side_with_the_legend_below(runs):
     assert len(figure.axes) == 4 * 5 and collisions(figure) == []
     assert "of which 1 more are in the results" in texts(figure)
     assert [axes.get_title(loc="left") for axes in figure.axes[:4]] == ["a", "b/c", "d", "e"]
+
+
+def test_what_nothing_was_measured_of_is_named_below_instead_of_drawn(tmp_path):
+    study = dataclasses.replace(STUDY, optimizers=("gradient_descent", "scipy.BFGS"), budget=10.0)
+    hosted = run_study(dataclasses.replace(study, diagnostics=True), tmp_path)
+    for kind, figure in drawn(problem_runs(hosted, "rosenbrock")).items():
+        (legend,) = figure.legends
+        named = [text.get_text().partition("\n")[0] for text in legend.get_texts()]
+        drawn_too = ["scipy.BFGS"] if kind == "gradient-health" else []
+        assert named == ["gradient_descent", *drawn_too]
+        assert ("Not measured: scipy.BFGS." in texts(figure)) == (not drawn_too)
+
+
+def test_a_panel_of_newton_steps_is_drawn_where_there_are_some(runs):
+    def heights(figure: Figure) -> list[str]:
+        return [axes.get_ylabel() for axes in figure.axes]
+
+    without = copy.deepcopy(runs)
+    for tuned in without.tuned.values():
+        tuned.trajectory.diagnostics["step_cosine_newton"][:] = np.nan
+    full, rest = heights(drawn(runs)["steps"]), heights(drawn(without)["steps"])
+    assert [label for label in full if label not in rest] == ["cosine to\nNewton step"]

@@ -152,7 +152,7 @@ def declared_values(method: Method, problem: Problem) -> Values:
         if hyper.value is None:
             raise OptbenchError(
                 f"optimizer {method.label!r} needs a {hyper.name}",
-                f"write make_method({method.name}, {hyper.name}=0.1)",
+                f"write {method.replace(**{hyper.name: 0.1}).label}",
             )
     return {(h.depth, h.name): np.asarray(h.value) for h in hypers}
 

@@ -51,22 +51,26 @@ def show_conformance(as_json: bool) -> ExitCode:
 
 
 def conformance_text(rows: Iterable[Conformance], width: int) -> str:
-    """One row per pair, and a line that counts the verdicts; ours is given the same values."""
+    """One row per pair, and a line that counts the verdicts; ours is given the same values.
+
+    Below a row stands where the two part, and what undoes it.
+    """
     rows = list(rows)
-    header = ["torch.optim", "here", "apart", "verdict", "where they part, and what undoes it"]
+    header = ["torch.optim", "here", "apart", "verdict"]
     cells = [
         [
             row.pair.reference,
             str(_name(parse_label(row.pair.label))),
             f"{row.difference:.0e}",
             row.verdict if row.holds else f"{row.verdict.upper()}, not as claimed",
-            _remedy(row),
         ]
         for row in rows
     ]
     verdicts = [row.verdict for row in rows]
     counts = ", ".join(f"{verdicts.count(v)} {v}" for v in ("agrees", "documented", "differs"))
-    return align(header, cells, width=width, elastic={0, 1, 4}, wrap=True) + f"\n{counts}"
+    notes = [_remedy(row) for row in rows]
+    table = align(header, cells, width=width, elastic={0}, wrap=True, notes=notes)
+    return f"{table}\n{counts}"
 
 
 def _name(label: Label) -> Label:

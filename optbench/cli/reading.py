@@ -18,13 +18,16 @@ _folder = click.argument("results", type=click.Path(path_type=Path))
 @json_option
 def show(results: Path, as_json: bool) -> ExitCode:
     """Show the table of a study again."""
+    from optbench.cli.run import explain
     from optbench.results import Results
 
-    summary = Results.open(results).summary()
+    found = Results.open(results)
+    summary = found.summary()
     if as_json:
         say_json(summary)
     else:
         click.echo(summary.text(width=page_width()))
+        explain(found)
     return ExitCode.OK
 
 

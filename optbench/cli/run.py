@@ -75,7 +75,7 @@ def run(
     changed. Prints the folder of the results; the table and the progress go to stderr.
     """
     with interrupt_deferred():
-        from optbench.cli.door import require_sound
+        from optbench.cli.door import hosted_among, require_sound
         from optbench.cli.progress import LiveProgress
         from optbench.environment import enable_compilation_cache
         from optbench.study import load_study, run_study
@@ -87,6 +87,10 @@ def run(
         note("note", warning)
     try:
         require_sound(given.get("problems", ()), given.get("optimizers", ()), catalog)
+        if plan.diagnostics and (hosted := hosted_among(plan.optimizers)):
+            note(
+                "note", f"no diagnostics of {', '.join(hosted)}: what runs on the host has no steps"
+            )
         with interrupt_remembered() as raise_again, LiveProgress() as show:
 
             def listener(event: Event) -> None:
@@ -123,11 +127,17 @@ def finish(done: Results, folder: Path, *, redraw: bool) -> ExitCode:
             plot(done, figures, workers=min(os.cpu_count() or 1, len(done.problems), 4))
     click.echo(f"All pairs: {page}. Figures: {figures}.", err=True)
     click.echo(folder)
-    failed: dict[str, list[Cell]] = {}
+    explain(done)
+    return ExitCode.FAILED if any(c.status == "failed" for c in done.cells) else ExitCode.OK
+
+
+def explain(done: Results) -> None:
+    """Say on stderr why pairs did not run or failed, one line per reason."""
+    groups: dict[tuple[str, str], list[Cell]] = {}
     for cell in done.cells:
-        if cell.status == "failed":
-            failed.setdefault(cell.message, []).append(cell)
-    for message, (first, *more) in failed.items():
+        if cell.status != "finished":
+            groups.setdefault((cell.status, cell.message), []).append(cell)
+    for (status, message), (first, *more) in groups.items():
         others = f" and {len(more)} more" if more else ""
-        note("failed", f"{first.optimizer} on {first.problem}{others}: {message}", "red")
-    return ExitCode.FAILED if failed else ExitCode.OK
+        color = "red" if status == "failed" else "yellow"
+        note(status, f"{first.optimizer} on {first.problem}{others}: {message}", color)

@@ -135,15 +135,15 @@ def sharpness(runs: ProblemRuns) -> Figure:
 def steps(runs: ProblemRuns) -> Figure:
     """Direction and size of each step, and the share of steps whose gradient was clipped."""
     cosine = functools.partial(Panel, limits=(-1.08, 1.08), levels=((0.0, ""),))
-    panels = [
-        cosine(values=_named("step_cosine_gradient"), label="cosine to\n$-$gradient"),
-        cosine(values=_named("step_cosine_newton"), label="cosine to\nNewton step"),
-        Panel(values=_named("update_ratio"), label="step / parameters\n(norms)", scale="log"),
-    ]
+    panels = [cosine(values=_named("step_cosine_gradient"), label="cosine to\n$-$gradient")]
+    if _is_known(runs, "step_cosine_newton"):
+        panels.append(cosine(values=_named("step_cosine_newton"), label="cosine to\nNewton step"))
+    ratio = _named("update_ratio")
+    panels.append(Panel(values=ratio, label="step / parameters\n(norms)", scale="log"))
     share = {"label": "share of steps\nclipped", "limits": (-0.04, 1.04)}
     turned = {"label": "cosine to\nunclipped", "limits": (-0.04, 1.04)}
     for name, facts in (("clipped_fraction", share), ("clipping_cosine", turned)):
-        if any(measured(tuned, name) is not None for tuned in runs.tuned.values()):
+        if _is_known(runs, name):
             panels.append(Panel(values=_named(name), **facts))
     told = (
         "1 is a step along the negative gradient, or along Newton's step, -1 one against it; "
@@ -206,6 +206,10 @@ def leaf_names(runs: ProblemRuns, of: str) -> list[str]:
     return list(found)
 
 
+def _is_known(runs: ProblemRuns, name: str) -> bool:
+    return any(measured(tuned, name) is not None for tuned in runs.tuned.values())
+
+
 def _named(name: str) -> Callable[[Tuned], np.ndarray | None]:
     return lambda tuned: measured(tuned, name)
 
@@ -228,10 +232,13 @@ def _draw(
     for axes in grid[-1]:
         axes.set_xlabel("step")
     figure.suptitle(style.wrapped(runs.problem.label, 60), x=0.02, ha="left", fontweight="bold")
+    names = [name for group in groups for name in group]
+    absent = [n for n in names if all(p.values(runs.tuned[n]) is None for r in rows for p in r)]
     lines = {line.get_label(): line for axes in grid.flat for line in axes.get_lines()}
-    shown = [lines[_legend(runs, name)] for group in groups for name in group]
+    shown = [lines[_legend(runs, name)] for name in names if name not in absent]
     first = "the first start, each optimizer at its best setting"
-    texts = f"How to read: {first}; {told}.", runs.missing
+    unmeasured = f"Not measured: {', '.join(absent)}." if absent else ""
+    texts = f"How to read: {first}; {told}.", unmeasured, runs.missing
     style.add_caption(figure, *texts, reserve=below)
     if below:
         above = style.caption_height(*texts) / figure.get_size_inches()[1]
@@ -248,7 +255,7 @@ def _legend(runs: ProblemRuns, name: str) -> str:
 
 
 def _line(axes: Axes, runs: ProblemRuns, name: str, panel: Panel) -> None:
-    """One optimizer; of nothing, a line that only the legend shows."""
+    """One optimizer; of nothing, an empty line."""
     tuned, look = runs.tuned[name], runs.styles[name]
     values = panel.values(tuned)
     at = tuned.trajectory.steps

@@ -61,6 +61,7 @@ def step_decay(
     geometrically decaying learning rate procedure for least squares", NeurIPS 32; in shape
     optax.exponential_decay with `staircase`.
     """
+    require_count("step_decay", "num_drops", num_drops, least=0)
 
     def schedule(u: Any) -> Any:
         return factor ** jnp.minimum(jnp.floor(u * (num_drops + 1)), num_drops)
