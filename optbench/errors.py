@@ -35,12 +35,6 @@ class NotApplicable(OptbenchError):
     """The optimizer cannot run on this problem (natural gradient without a Fisher)."""
 
 
-def require_count(owner: str, argument: str, number: int) -> None:
-    """Refuse an argument that counts something, and is less than 1."""
-    if number < 1:
-        raise OptbenchError(f"{owner} has {argument} = {number}", "give a number from 1 on")
-
-
 def unknown_name(kind: str, name: str, known: list[str], where: str) -> OptbenchError:
     """The error for a name that is not in a catalog, with the nearest names offered."""
     import difflib
