@@ -68,8 +68,9 @@ CHANGE_THE_GRADIENT = {
     "orthogonal_gradient",
     "scale_loss",
     "dynamic_loss_scale",
+    "mechanize",
 }
-MOVE_THE_POINT = {"projected", "decouple_weight_decay", "lookahead"}
+MOVE_THE_POINT = {"projected", "decouple_weight_decay", "lookahead", "mechanize"}
 SEE_THE_RATE = {"decouple_weight_decay"}
 ASK = {
     "sam",
@@ -186,7 +187,8 @@ def test_all_wrappers_step_around_adam_in_one_program(dtype: str):
             assert np.all(np.isfinite(points[-1][0])), name
             assert points[-1][0].dtype == dtype
             moved = not np.array_equal(points[-1][0], np.asarray(START, dtype))
-            assert moved is (name not in IDLE_AT_FIRST), name
+            idle = IDLE_AT_FIRST | ({"mechanize"} if dtype == "float32" else set())
+            assert moved is (name not in idle), name  # its first steps are 1e-9 long
 
 
 # ---- one grammar, three doors
