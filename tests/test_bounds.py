@@ -21,7 +21,7 @@ from optbench.catalog import collect
 from optbench.checks import Comparison, Verdict, check_bound, check_problem
 from optbench.errors import OptbenchError
 from optbench.method import make_method
-from optbench.optimizers.gradient_descent import gradient_descent
+from optbench.optimizers.first_order.gradient_descent import gradient_descent
 from optbench.problem import Constants, Problem
 from optbench.start import start_near
 from problems.classification.likelihoods import logistic_breast_cancer

@@ -14,8 +14,8 @@ import pytest
 import optbench
 from optbench.design import LogGrid
 from optbench.method import Method, make_method
-from optbench.optimizers.adaptive import adam
-from optbench.optimizers.clipping import clip_by_global_norm
+from optbench.optimizers.adaptive.moments import adam
+from optbench.optimizers.wrappers.clipping import clip_by_global_norm
 from optbench.oracle import Prices
 from optbench.problem import Problem
 from optbench.run import run

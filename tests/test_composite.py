@@ -13,10 +13,13 @@ from optbench.checks import check_problem
 from optbench.errors import NotApplicable, OptbenchError
 from optbench.method import make_method
 from optbench.optimality import optimality_residual, smooth_grad
-from optbench.optimizers.adaptive import adam
-from optbench.optimizers.clipping import clip_by_global_norm
-from optbench.optimizers.gradient_descent import gradient_descent, gradient_descent_backtracking
-from optbench.optimizers.proximal import projected, proximal_gradient
+from optbench.optimizers.adaptive.moments import adam
+from optbench.optimizers.first_order.gradient_descent import (
+    gradient_descent,
+    gradient_descent_backtracking,
+)
+from optbench.optimizers.first_order.proximal import projected, proximal_gradient
+from optbench.optimizers.wrappers.clipping import clip_by_global_norm
 from optbench.oracle import Oracle
 from optbench.problem import Constants, CriticalPoint, Problem
 from optbench.run import run

@@ -17,10 +17,10 @@ from optbench.checks.plain_loop import START, make_problem
 from optbench.design import load_study
 from optbench.errors import OptbenchError
 from optbench.method import Method, find_method, make_method
-from optbench.optimizers.adaptive import adam
-from optbench.optimizers.clipping import clip_by_global_norm
+from optbench.optimizers.adaptive.moments import adam
 from optbench.optimizers.names import known_optimizers
-from optbench.optimizers.schedules import cosine_decay
+from optbench.optimizers.wrappers.clipping import clip_by_global_norm
+from optbench.optimizers.wrappers.schedules import cosine_decay
 from optbench.oracle import Oracle
 from optbench.problem import Problem
 from optbench.results import Results

@@ -25,13 +25,13 @@ from optbench.health import EXPLODING, SPIKE_WINDOW, STATISTICS, VANISHING, grad
 from optbench.krylov import dense_solution, krylov_solution, lanczos, top_eigenvalue
 from optbench.method import Method, make_method
 from optbench.optimizer import Stability
-from optbench.optimizers.adaptive import adagrad, adam, adamw, rmsprop
-from optbench.optimizers.clipping import clip_by_global_norm
-from optbench.optimizers.dense_newton import newton
-from optbench.optimizers.gradient_descent import gradient_descent
-from optbench.optimizers.lbfgs import lbfgs
-from optbench.optimizers.momentum import momentum, nesterov
-from optbench.optimizers.schedules import linear_decay
+from optbench.optimizers.adaptive.moments import adagrad, adam, adamw, rmsprop
+from optbench.optimizers.first_order.gradient_descent import gradient_descent
+from optbench.optimizers.first_order.momentum import momentum, nesterov
+from optbench.optimizers.second_order.dense_newton import newton
+from optbench.optimizers.second_order.lbfgs import lbfgs
+from optbench.optimizers.wrappers.clipping import clip_by_global_norm
+from optbench.optimizers.wrappers.schedules import linear_decay
 from optbench.oracle import Evaluation, RefusingOracle
 from optbench.plan import Lanes, Plan
 from optbench.problem import Problem

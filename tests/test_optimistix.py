@@ -18,11 +18,11 @@ from optbench.checks.plain_loop import counting, make_problem
 from optbench.errors import NotApplicable, OptbenchError
 from optbench.labels import find_problem
 from optbench.method import find_method
-from optbench.optimizers.dfp import dfp
-from optbench.optimizers.least_squares import dogleg, gauss_newton, levenberg_marquardt
+from optbench.optimizers.first_order.nonlinear_cg import METHODS, nonlinear_cg
 from optbench.optimizers.libraries import optax_names, optimistix_names, scipy_names
-from optbench.optimizers.nelder_mead import nelder_mead
-from optbench.optimizers.nonlinear_cg import METHODS, nonlinear_cg
+from optbench.optimizers.second_order.dfp import dfp
+from optbench.optimizers.second_order.least_squares import dogleg, gauss_newton, levenberg_marquardt
+from optbench.optimizers.zeroth_order.nelder_mead import nelder_mead
 from optbench.oracle import Oracle, Prices
 from optbench.problem import Problem
 from optbench.run import run

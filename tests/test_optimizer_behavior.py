@@ -18,19 +18,22 @@ from walks import (
 from optbench.errors import OptbenchError
 from optbench.method import make_method
 from optbench.optimizer import Optimizer, Step
-from optbench.optimizers import gradient_descent as descent
-from optbench.optimizers import newton
-from optbench.optimizers.anderson import anderson
-from optbench.optimizers.clipping import clip_by_global_norm, clip_by_value
-from optbench.optimizers.gradient_descent import gradient_descent, gradient_descent_backtracking
-from optbench.optimizers.gradient_flow import gradient_flow
-from optbench.optimizers.lbfgs import lbfgs
-from optbench.optimizers.low_precision import dynamic_loss_scale
-from optbench.optimizers.natural_gradient import natural_gradient
-from optbench.optimizers.newton import newton_cg
-from optbench.optimizers.schedules import warm_restarts
-from optbench.optimizers.step_sizes import block_coordinate_descent
-from optbench.optimizers.variance_reduction import svrg
+from optbench.optimizers.first_order import gradient_descent as descent
+from optbench.optimizers.first_order.anderson import anderson
+from optbench.optimizers.first_order.gradient_descent import (
+    gradient_descent,
+    gradient_descent_backtracking,
+)
+from optbench.optimizers.first_order.gradient_flow import gradient_flow
+from optbench.optimizers.first_order.step_sizes import block_coordinate_descent
+from optbench.optimizers.natural.natural_gradient import natural_gradient
+from optbench.optimizers.second_order import newton
+from optbench.optimizers.second_order.lbfgs import lbfgs
+from optbench.optimizers.second_order.newton import newton_cg
+from optbench.optimizers.stochastic.variance_reduction import svrg
+from optbench.optimizers.wrappers.clipping import clip_by_global_norm, clip_by_value
+from optbench.optimizers.wrappers.low_precision import dynamic_loss_scale
+from optbench.optimizers.wrappers.schedules import warm_restarts
 from optbench.oracle import Evaluation, Oracle
 from optbench.problem import Problem
 from optbench.start import standard_normal

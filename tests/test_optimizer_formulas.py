@@ -20,14 +20,17 @@ from walks import (
 )
 
 from optbench.optimizer import Optimizer
-from optbench.optimizers.adaptive import adagrad, adam, adamw, lion, rmsprop
-from optbench.optimizers.clipping import clip_by_global_norm, clip_by_value
-from optbench.optimizers.gradient_descent import gradient_descent, gradient_descent_backtracking
-from optbench.optimizers.lbfgs import lbfgs
-from optbench.optimizers.momentum import momentum, nesterov
-from optbench.optimizers.natural_gradient import natural_gradient
-from optbench.optimizers.newton import newton_cg
-from optbench.optimizers.weight_decay import l2_regularize
+from optbench.optimizers.adaptive.moments import adagrad, adam, adamw, lion, rmsprop
+from optbench.optimizers.first_order.gradient_descent import (
+    gradient_descent,
+    gradient_descent_backtracking,
+)
+from optbench.optimizers.first_order.momentum import momentum, nesterov
+from optbench.optimizers.natural.natural_gradient import natural_gradient
+from optbench.optimizers.second_order.lbfgs import lbfgs
+from optbench.optimizers.second_order.newton import newton_cg
+from optbench.optimizers.wrappers.clipping import clip_by_global_norm, clip_by_value
+from optbench.optimizers.wrappers.weight_decay import l2_regularize
 from optbench.problem import Problem
 from optbench.start import standard_normal
 from optbench.transformation import from_optax

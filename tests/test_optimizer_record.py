@@ -16,10 +16,10 @@ from optbench.catalog import collect
 from optbench.errors import OptbenchError
 from optbench.method import Method, find_method, make_method
 from optbench.optimizer import Optimizer, Step
-from optbench.optimizers.adaptive import adam, rmsprop
-from optbench.optimizers.clipping import clip_by_global_norm
-from optbench.optimizers.gradient_descent import gradient_descent
-from optbench.optimizers.lbfgs import lbfgs
+from optbench.optimizers.adaptive.moments import adam, rmsprop
+from optbench.optimizers.first_order.gradient_descent import gradient_descent
+from optbench.optimizers.second_order.lbfgs import lbfgs
+from optbench.optimizers.wrappers.clipping import clip_by_global_norm
 from optbench.oracle import Calls, Oracle, untouched
 from optbench.problem import Problem
 from optbench.start import standard_normal

@@ -16,10 +16,10 @@ from optbench.cli.door import require_step
 from optbench.errors import NotApplicable, OptbenchError
 from optbench.method import find_method, make_method
 from optbench.optimizer import Optimizer, Step
-from optbench.optimizers.adaptive import adamw
-from optbench.optimizers.gradient_descent import gradient_descent_backtracking
-from optbench.optimizers.lbfgs import lbfgs
-from optbench.optimizers.newton import newton_cg
+from optbench.optimizers.adaptive.moments import adamw
+from optbench.optimizers.first_order.gradient_descent import gradient_descent_backtracking
+from optbench.optimizers.second_order.lbfgs import lbfgs
+from optbench.optimizers.second_order.newton import newton_cg
 from optbench.oracle import Calls, Oracle
 
 OPTIMIZERS = collect("optbench.optimizers", "Optimizer")

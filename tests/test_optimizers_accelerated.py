@@ -7,7 +7,7 @@ import pytest
 from walks import CENTER, MATRIX, QUADRATIC, WAVY, X0, walk, wavy_at, wavy_grad
 
 from optbench.optimizer import Optimizer
-from optbench.optimizers.accelerated import (
+from optbench.optimizers.first_order.accelerated import (
     chebyshev,
     fista,
     nesterov_convex,
@@ -15,9 +15,9 @@ from optbench.optimizers.accelerated import (
     optimized_gradient,
     triple_momentum,
 )
-from optbench.optimizers.gradient_descent import gradient_descent
-from optbench.optimizers.momentum import momentum
-from optbench.optimizers.step_sizes import (
+from optbench.optimizers.first_order.gradient_descent import gradient_descent
+from optbench.optimizers.first_order.momentum import momentum
+from optbench.optimizers.first_order.step_sizes import (
     cyclic_coordinate_descent,
     exact_line_search,
     normalized_gradient_descent,

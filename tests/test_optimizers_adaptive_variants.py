@@ -10,8 +10,11 @@ from walks import WAVY, X0, walk, wavy_at, wavy_grad
 
 from optbench.errors import NotApplicable
 from optbench.optimizer import Optimizer
-from optbench.optimizers.adaptive import adam
-from optbench.optimizers.adaptive_variants import (
+from optbench.optimizers.adaptive.curvature_scaled import sophia
+from optbench.optimizers.adaptive.large_batch import lamb, lars, novograd
+from optbench.optimizers.adaptive.memory_saving import adafactor, sm3
+from optbench.optimizers.adaptive.model_based import momo, momo_adam
+from optbench.optimizers.adaptive.moment_variants import (
     adabelief,
     adadelta,
     adamax,
@@ -23,13 +26,9 @@ from optbench.optimizers.adaptive_variants import (
     radam,
     yogi,
 )
-from optbench.optimizers.curvature_scaled import sophia
-from optbench.optimizers.gradient_descent import gradient_descent
-from optbench.optimizers.large_batch import lamb, lars, novograd
-from optbench.optimizers.memory_saving import adafactor, sm3
-from optbench.optimizers.model_based import momo, momo_adam
-from optbench.optimizers.orthogonalized import muon
-from optbench.optimizers.parameter_free import (
+from optbench.optimizers.adaptive.moments import adam
+from optbench.optimizers.adaptive.orthogonalized import muon
+from optbench.optimizers.adaptive.parameter_free import (
     cocob,
     dadapt_adamw,
     dog,
@@ -39,6 +38,7 @@ from optbench.optimizers.parameter_free import (
     schedule_free_adamw,
     schedule_free_sgd,
 )
+from optbench.optimizers.first_order.gradient_descent import gradient_descent
 from optbench.problem import Problem
 from optbench.start import standard_normal
 

@@ -9,11 +9,11 @@ import scipy.linalg
 import scipy.sparse.linalg
 from walks import CENTER, MATRIX, QUADRATIC, ROSENBROCK, WAVY, X0, quadratic, walk, wavy_grad
 
-from optbench.optimizers.anderson import anderson
-from optbench.optimizers.gradient_descent import gradient_descent
-from optbench.optimizers.gradient_flow import gradient_flow
-from optbench.optimizers.linear_cg import conjugate_gradient
-from optbench.optimizers.step_sizes import (
+from optbench.optimizers.first_order.anderson import anderson
+from optbench.optimizers.first_order.gradient_descent import gradient_descent
+from optbench.optimizers.first_order.gradient_flow import gradient_flow
+from optbench.optimizers.first_order.linear_cg import conjugate_gradient
+from optbench.optimizers.first_order.step_sizes import (
     block_coordinate_descent,
     cyclic_coordinate_descent,
     exact_line_search,

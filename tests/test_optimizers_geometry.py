@@ -8,15 +8,21 @@ import pytest
 from walks import WAVY, X0, walk, walk_tree
 
 from optbench.optimizer import Optimizer
-from optbench.optimizers.adaptive import adam
-from optbench.optimizers.anderson import anderson
-from optbench.optimizers.gradient_descent import gradient_descent, gradient_descent_backtracking
-from optbench.optimizers.lbfgs import lbfgs
-from optbench.optimizers.linear_cg import conjugate_gradient
-from optbench.optimizers.momentum import momentum, nesterov
-from optbench.optimizers.newton import newton_cg
-from optbench.optimizers.proximal import projected
-from optbench.optimizers.riemannian import riemannian_gradient_descent, riemannian_momentum
+from optbench.optimizers.adaptive.moments import adam
+from optbench.optimizers.first_order.anderson import anderson
+from optbench.optimizers.first_order.gradient_descent import (
+    gradient_descent,
+    gradient_descent_backtracking,
+)
+from optbench.optimizers.first_order.linear_cg import conjugate_gradient
+from optbench.optimizers.first_order.momentum import momentum, nesterov
+from optbench.optimizers.first_order.proximal import projected
+from optbench.optimizers.first_order.riemannian import (
+    riemannian_gradient_descent,
+    riemannian_momentum,
+)
+from optbench.optimizers.second_order.lbfgs import lbfgs
+from optbench.optimizers.second_order.newton import newton_cg
 from optbench.problem import Problem
 from optbench.transformation import from_optax
 from problems.factorization.eigenvectors import pca_diabetes, rayleigh_quotient

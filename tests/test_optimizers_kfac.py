@@ -15,7 +15,7 @@ from optbench.errors import NotApplicable
 from optbench.fisher import Factors
 from optbench.layers import affine
 from optbench.optimizer import Optimizer, Step
-from optbench.optimizers.kfac import kfac
+from optbench.optimizers.natural.kfac import kfac
 from optbench.oracle import Oracle
 from optbench.problem import Problem
 from optbench.start import start_near

@@ -9,8 +9,8 @@ from walks import CENTER, MATRIX, QUADRATIC, WAVY, X0, sample_key, walk, walk_tr
 
 from optbench.job import prepare
 from optbench.method import make_method
-from optbench.optimizers.gradient_descent import gradient_descent
-from optbench.optimizers.langevin import langevin
+from optbench.optimizers.first_order.gradient_descent import gradient_descent
+from optbench.optimizers.stochastic.langevin import langevin
 from optbench.oracle import Oracle
 from optbench.plan import Lanes, Plan
 from optbench.problem import Problem

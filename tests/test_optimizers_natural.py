@@ -12,13 +12,13 @@ from optbench import checks, trees
 from optbench.errors import NotApplicable
 from optbench.method import make_method
 from optbench.optimizer import Optimizer, Step
-from optbench.optimizers import dense_matrix
-from optbench.optimizers.natural_gradient import natural_gradient
-from optbench.optimizers.natural_gradient_variants import (
+from optbench.optimizers.natural.natural_gradient import natural_gradient
+from optbench.optimizers.natural.natural_gradient_variants import (
     diagonal_natural_gradient,
     empirical_natural_gradient,
     natural_gradient_dense,
 )
+from optbench.optimizers.second_order import dense_matrix
 from optbench.oracle import Calls, Oracle
 from optbench.problem import Problem
 from optbench.start import standard_normal

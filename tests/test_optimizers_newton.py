@@ -11,14 +11,14 @@ import scipy.optimize
 from walks import CENTER, MATRIX, QUADRATIC, ROSENBROCK, WAVY, X0, walk, wavy_at, wavy_grad
 
 from optbench.optimizer import Optimizer
-from optbench.optimizers import dense_newton, trust_region
-from optbench.optimizers.dense_newton import (
+from optbench.optimizers.second_order import dense_newton, trust_region
+from optbench.optimizers.second_order.dense_newton import (
     cubic_newton,
     damped_newton,
     newton,
     saddle_free_newton,
 )
-from optbench.optimizers.trust_region import trust_region_newton
+from optbench.optimizers.second_order.trust_region import trust_region_newton
 from optbench.oracle import Oracle
 from optbench.problem import Problem
 from optbench.start import standard_normal

@@ -25,8 +25,8 @@ from walks import (
 
 from optbench.errors import NotApplicable
 from optbench.optimizer import Step
-from optbench.optimizers import quasi_newton, strong_wolfe
-from optbench.optimizers.quasi_newton import bfgs
+from optbench.optimizers.second_order import quasi_newton, strong_wolfe
+from optbench.optimizers.second_order.quasi_newton import bfgs
 from optbench.oracle import Oracle
 from optbench.problem import Problem
 from optbench.start import standard_normal

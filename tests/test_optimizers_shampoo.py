@@ -9,7 +9,7 @@ import scipy.linalg
 from optbench import checks
 from optbench.method import make_method
 from optbench.optimizer import Optimizer
-from optbench.optimizers.shampoo import shampoo
+from optbench.optimizers.adaptive.shampoo import shampoo
 from optbench.oracle import Oracle
 from optbench.problem import Problem
 from optbench.run import run

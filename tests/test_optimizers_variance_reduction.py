@@ -12,9 +12,9 @@ from optbench.errors import NotApplicable
 from optbench.job import prepare
 from optbench.method import make_method
 from optbench.optimizer import Optimizer, Step
-from optbench.optimizers.clipping import clip_by_value
-from optbench.optimizers.gradient_descent import gradient_descent
-from optbench.optimizers.variance_reduction import sag, saga, svrg
+from optbench.optimizers.first_order.gradient_descent import gradient_descent
+from optbench.optimizers.stochastic.variance_reduction import sag, saga, svrg
+from optbench.optimizers.wrappers.clipping import clip_by_value
 from optbench.oracle import Oracle
 from optbench.plan import Lanes, Plan
 from optbench.problem import Problem

@@ -13,9 +13,19 @@ from walks import CENTER, QUADRATIC, ROSENBROCK, WAVY, X0, walk, wavy_at, wavy_g
 from optbench.errors import OptbenchError
 from optbench.method import find_method, make_method
 from optbench.optimizer import Optimizer, Rated, Step
-from optbench.optimizers.adaptive import adam
-from optbench.optimizers.averaging import accumulate, average, exponential_average, lookahead
-from optbench.optimizers.clipping import (
+from optbench.optimizers.adaptive.moments import adam
+from optbench.optimizers.first_order.gradient_descent import gradient_descent
+from optbench.optimizers.first_order.momentum import momentum
+from optbench.optimizers.first_order.proximal import projected, proximal_gradient
+from optbench.optimizers.names import known_optimizers
+from optbench.optimizers.second_order.lbfgs import lbfgs
+from optbench.optimizers.wrappers.averaging import (
+    accumulate,
+    average,
+    exponential_average,
+    lookahead,
+)
+from optbench.optimizers.wrappers.clipping import (
     adaptive_clip,
     clip_by_block_rms,
     clip_by_global_norm,
@@ -23,19 +33,14 @@ from optbench.optimizers.clipping import (
     clip_unitwise,
     skip_if_norm_exceeds,
 )
-from optbench.optimizers.gradient_descent import gradient_descent
-from optbench.optimizers.lbfgs import lbfgs
-from optbench.optimizers.low_precision import (
+from optbench.optimizers.wrappers.low_precision import (
     dynamic_loss_scale,
     low_precision_state,
     scale_loss,
 )
-from optbench.optimizers.momentum import momentum
-from optbench.optimizers.names import known_optimizers
-from optbench.optimizers.proximal import projected, proximal_gradient
-from optbench.optimizers.scale_invariance import orthogonal_gradient
-from optbench.optimizers.sharpness import adaptive_sam, sam
-from optbench.optimizers.weight_decay import decouple_weight_decay, l2_regularize
+from optbench.optimizers.wrappers.scale_invariance import orthogonal_gradient
+from optbench.optimizers.wrappers.sharpness import adaptive_sam, sam
+from optbench.optimizers.wrappers.weight_decay import decouple_weight_decay, l2_regularize
 from optbench.oracle import Evaluation, Oracle
 from optbench.problem import Problem
 from optbench.run import run

@@ -14,7 +14,7 @@ from sklearn.svm import LinearSVC
 
 from optbench.errors import OptbenchError
 from optbench.method import make_method
-from optbench.optimizers.gradient_descent import gradient_descent
+from optbench.optimizers.first_order.gradient_descent import gradient_descent
 from optbench.run import run
 from optbench.trajectory import Status
 from problems.classification.likelihoods import (

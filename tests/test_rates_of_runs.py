@@ -10,8 +10,8 @@ import pytest
 from optbench import run
 from optbench.method import make_method
 from optbench.optimizer import Optimizer, Step
-from optbench.optimizers.gradient_descent import gradient_descent
-from optbench.optimizers.momentum import momentum
+from optbench.optimizers.first_order.gradient_descent import gradient_descent
+from optbench.optimizers.first_order.momentum import momentum
 from optbench.oracle import Calls
 from optbench.plan import Lanes, Plan
 from optbench.problem import Problem

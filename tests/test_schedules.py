@@ -10,10 +10,10 @@ import pytest
 from optbench.errors import OptbenchError
 from optbench.method import find_method, make_method
 from optbench.optimizer import Optimizer, Step
-from optbench.optimizers.adaptive import adam
-from optbench.optimizers.momentum import momentum
+from optbench.optimizers.adaptive.moments import adam
+from optbench.optimizers.first_order.momentum import momentum
 from optbench.optimizers.names import known_optimizers
-from optbench.optimizers.schedules import linear_decay, warm_restarts
+from optbench.optimizers.wrappers.schedules import linear_decay, warm_restarts
 from optbench.oracle import Calls
 from optbench.run import run
 from problems.quadratics import quadratic

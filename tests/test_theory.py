@@ -13,7 +13,7 @@ from optbench.errors import NotApplicable, OptbenchError
 from optbench.job import prepare
 from optbench.method import Method, find_method, make_method
 from optbench.optimizer import Optimizer, Scalar
-from optbench.optimizers.gradient_descent import gradient_descent
+from optbench.optimizers.first_order.gradient_descent import gradient_descent
 from optbench.optimizers.names import known_optimizers
 from optbench.plan import Lanes, Plan
 from optbench.problem import Constants, Problem

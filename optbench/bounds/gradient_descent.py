@@ -16,7 +16,7 @@ from optbench.bounds.instances import (
     robust_regression,
 )
 from optbench.method import make_method
-from optbench.optimizers.gradient_descent import gradient_descent
+from optbench.optimizers.first_order.gradient_descent import gradient_descent
 
 
 def gd_convex_tight() -> Theorem:

@@ -8,7 +8,7 @@ from optbench.assumption import EXACT_GRADIENTS, QUADRATIC, SMOOTH, STRONGLY_CON
 from optbench.bound import DISTANCE, Theorem, contracted
 from optbench.bounds.instances import extreme_parabolas, members, quadratic, ridge_regression
 from optbench.method import make_method
-from optbench.optimizers.momentum import momentum
+from optbench.optimizers.first_order.momentum import momentum
 
 
 def hb_quad_exact() -> Theorem:

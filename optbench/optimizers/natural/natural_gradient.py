@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from optbench import trees
 from optbench.optimizer import Optimizer, Scalar, State, Step
-from optbench.optimizers import linear_cg
+from optbench.optimizers.first_order import linear_cg
 from optbench.oracle import Calls, Evaluation, Oracle
 from optbench.problem import Params
 

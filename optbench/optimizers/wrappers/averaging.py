@@ -11,8 +11,8 @@ import jax.numpy as jnp
 from optbench import trees
 from optbench.errors import require_count
 from optbench.optimizer import Optimizer, Scalar, State, Step
-from optbench.optimizers.gradient_descent import gradient_descent
-from optbench.optimizers.wrapping import around, refusing, require_own_point
+from optbench.optimizers.first_order.gradient_descent import gradient_descent
+from optbench.optimizers.wrappers.wrapping import around, refusing, require_own_point
 from optbench.oracle import Evaluation, Oracle
 from optbench.problem import Params
 

@@ -19,8 +19,8 @@ import optax
 
 from optbench import trees
 from optbench.optimizer import Optimizer, Scalar, State, Step
-from optbench.optimizers.gradient_descent import gradient_descent
-from optbench.optimizers.wrapping import around, refusing
+from optbench.optimizers.first_order.gradient_descent import gradient_descent
+from optbench.optimizers.wrappers.wrapping import around, refusing
 from optbench.oracle import Evaluation, Oracle
 from optbench.problem import Params
 

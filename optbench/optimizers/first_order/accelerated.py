@@ -16,7 +16,7 @@ import optax
 
 from optbench import trees
 from optbench.optimizer import Optimizer, Scalar, State, Step
-from optbench.optimizers.momentum import nesterov
+from optbench.optimizers.first_order.momentum import nesterov
 from optbench.oracle import Calls, Evaluation, Oracle
 from optbench.problem import Params
 from optbench.theory import SMOOTHNESS, STRONG_CONVEXITY

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 
 from optbench import trees
 from optbench.optimizer import Optimizer, State, Step
-from optbench.optimizers.gradient_descent import gradient_descent
-from optbench.optimizers.wrapping import refusing
+from optbench.optimizers.first_order.gradient_descent import gradient_descent
+from optbench.optimizers.wrappers.wrapping import refusing
 from optbench.oracle import Evaluation, Oracle
 
 

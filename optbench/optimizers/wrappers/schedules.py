@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from optbench import trees
 from optbench.errors import require_count
 from optbench.optimizer import Optimizer, Rated, Scalar, Stability, State, Step
-from optbench.optimizers.gradient_descent import gradient_descent
+from optbench.optimizers.first_order.gradient_descent import gradient_descent
 from optbench.oracle import Evaluation, Oracle
 from optbench.problem import Params
 

@@ -9,7 +9,7 @@ Calls per step: none beyond the evaluation at the next point.
 from __future__ import annotations
 
 from optbench.optimizer import Optimizer, Scalar
-from optbench.optimizers.gradient_descent import gradient_descent
+from optbench.optimizers.first_order.gradient_descent import gradient_descent
 from optbench.optimizers.libraries.optax_names import optimizer_of
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from optbench import trees
 from optbench.errors import OptbenchError
 from optbench.optimizer import Optimizer, Scalar, State, Step
-from optbench.optimizers.gradient_descent import gradient_descent
+from optbench.optimizers.first_order.gradient_descent import gradient_descent
 from optbench.oracle import Calls, Evaluation, Oracle, RefusingOracle
 
 

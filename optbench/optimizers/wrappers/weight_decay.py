@@ -10,8 +10,8 @@ from __future__ import annotations
 from optbench import trees
 from optbench.errors import OptbenchError
 from optbench.optimizer import Optimizer, Rated, Scalar, State, Step
-from optbench.optimizers.gradient_descent import gradient_descent
-from optbench.optimizers.wrapping import refusing, require_own_point
+from optbench.optimizers.first_order.gradient_descent import gradient_descent
+from optbench.optimizers.wrappers.wrapping import refusing, require_own_point
 from optbench.oracle import Evaluation, Oracle
 
 # The default of `optimizer` is a factory: whoever builds a wrapper builds what it wraps first.

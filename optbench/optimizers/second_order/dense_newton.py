@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from optbench import trees
 from optbench.optimizer import Optimizer, Scalar, State, Step
-from optbench.optimizers import dense_matrix
+from optbench.optimizers.second_order import dense_matrix
 from optbench.oracle import Calls, Evaluation, Oracle
 from optbench.problem import Params
 

@@ -12,8 +12,8 @@ import jax.numpy as jnp
 
 from optbench import trees
 from optbench.optimizer import Optimizer, Scalar, Step
-from optbench.optimizers.gradient_descent import gradient_descent
-from optbench.optimizers.proximal import projected
+from optbench.optimizers.first_order.gradient_descent import gradient_descent
+from optbench.optimizers.first_order.proximal import projected
 from optbench.oracle import Calls, Evaluation, Oracle
 from optbench.problem import Params
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from optbench import trees
 from optbench.errors import NotApplicable
 from optbench.optimizer import Optimizer, Scalar, State, Step
-from optbench.optimizers import strong_wolfe
+from optbench.optimizers.second_order import strong_wolfe
 from optbench.oracle import Calls, Evaluation, Oracle
 from optbench.problem import Params
 

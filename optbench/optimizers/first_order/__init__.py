@@ -1,0 +1,1 @@
+"""Methods that follow the gradient: descent, momentum, conjugate gradients, manifolds."""

@@ -1,0 +1,1 @@
+"""Methods that are about samples and noise."""
