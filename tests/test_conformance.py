@@ -187,6 +187,7 @@ def few(monkeypatch, table, baselines):
 
 def test_the_tables_are_printed(table, baselines, monkeypatch):
     few(monkeypatch, table, baselines)
+    monkeypatch.setenv("COLUMNS", "100")
     shown = optbench("check", "--optimizers")
     assert shown.exit_code == 0
     assert conformance_text(table, 100) in shown.stdout

@@ -329,13 +329,12 @@ def test_methods_that_need_a_finite_sum_are_held_to_the_laws_on_one():
     assert failed == ["stationary"]
 
 
-def test_what_no_small_problem_offers_is_refused_at_the_door():
+def test_what_no_small_problem_offers_is_left_to_the_study_and_fails_the_laws():
     def factory(learning_rate: float = 0.1):
         def step(seen, state, oracle):
             raise NotApplicable("this problem has no moon", "wait for the night")
 
         return Optimizer(lambda params: (), step)
 
-    with pytest.raises(NotApplicable, match="no moon"):
-        require_step(make_method(factory))
+    require_step(make_method(factory))
     assert not any(c.passed for c in checks.check_optimizer(factory))

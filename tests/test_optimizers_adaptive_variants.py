@@ -299,13 +299,13 @@ SOURCES = [
     (yogi(0.3, 0.8, 0.6, 1e-2), numpy_yogi, dict(rate=0.3, b1=0.8, b2=0.6, eps=1e-2)),
     (adan(), numpy_adan, {}),
     (
-        adan(0.3, 0.8, 0.6, 0.7, 1e-2, 1e-3),
+        adan(0.3, 0.8, 0.6, 0.7, 1e-2, eps_root=1e-3),
         numpy_adan,
         dict(rate=0.3, b1=0.8, b2=0.6, b3=0.7, eps=1e-2, eps_root=1e-3),
     ),
     (ademamix(), numpy_ademamix, {}),
     (
-        ademamix(0.3, 0.8, 0.6, 0.9, 2.0, 1e-2),
+        ademamix(0.3, 0.8, 0.6, 0.9, 2.0, eps=1e-2),
         numpy_ademamix,
         dict(rate=0.3, b1=0.8, b2=0.6, b3=0.9, alpha=2.0, eps=1e-2),
     ),
