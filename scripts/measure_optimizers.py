@@ -3,7 +3,7 @@
 Products: seconds of a Hessian-vector and a Fisher-vector product over those of a value and
 gradient (asked: at most 2.2). Searches: 200 lanes as a study runs them, over a loop that runs them
 one by one (asked: at most 1.3 on the logistic loss). Compilation: seconds over those of Adam, built
-just before and after (asked: at most 3, but for line searches).
+just before, the first evaluation apart (asked: at most 3, but for line searches).
 """
 
 from __future__ import annotations
