@@ -119,12 +119,10 @@ def warmup_cosine_decay(
     Hutter (2017), equation 5, for the cosine; in shape optax.warmup_cosine_decay_schedule.
     """
 
-    def schedule(u: Any) -> Any:
-        rising = initial + (1 - initial) * _ratio(u, warmup)
-        falling = _cosine(_ratio(u - warmup, 1 - warmup), 1.0, final)
-        return jnp.where(u < warmup, rising, falling)
+    def rise(share: Any) -> Any:
+        return initial + (1 - initial) * share
 
-    return _scheduled(optimizer, schedule)
+    return _scheduled(optimizer, lambda u: _warmed_up(u, warmup, rise, final))
 
 
 def one_cycle(
@@ -142,12 +140,10 @@ def one_cycle(
     large learning rates"; in shape and defaults optax.cosine_onecycle_schedule, without momentum.
     """
 
-    def schedule(u: Any) -> Any:
-        rising = _cosine(_ratio(u, warmup), initial, 1.0)
-        falling = _cosine(_ratio(u - warmup, 1 - warmup), 1.0, final)
-        return jnp.where(u < warmup, rising, falling)
+    def rise(share: Any) -> Any:
+        return _cosine(share, initial, 1.0)
 
-    return _scheduled(optimizer, schedule)
+    return _scheduled(optimizer, lambda u: _warmed_up(u, warmup, rise, final))
 
 
 def warm_restarts(
@@ -170,6 +166,12 @@ def warm_restarts(
         return _cosine(cycles - whole, 1.0, final)
 
     return _scheduled(optimizer, schedule)
+
+
+def _warmed_up(u: Any, warmup: Scalar, rise: Callable[[Any], Any], final: Scalar) -> Any:
+    """What rises until u = warmup, as a function of the share of that, then half a cosine."""
+    falling = _cosine(_ratio(u - warmup, 1 - warmup), 1.0, final)
+    return jnp.where(u < warmup, rise(_ratio(u, warmup)), falling)
 
 
 def _cosine(u: Any, first: Scalar, last: Scalar) -> Any:
