@@ -1,4 +1,4 @@
-"""What must be known of a problem: the assumptions of theorems, and the letters they use."""
+"""What must be known of a problem: the assumptions of theorems."""
 
 from __future__ import annotations
 
@@ -6,10 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-import jax
-import numpy as np
-
-from optbench.problem import Params, Problem
+from optbench.problem import Problem
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -27,12 +24,16 @@ class Assumption:
     hint: str
 
 
+def _positive(constant: str) -> Callable[[Problem], bool]:
+    return lambda problem: (getattr(problem.constants, constant) or 0.0) > 0
+
+
 EXACT_GRADIENTS = Assumption(
     "exact gradients", lambda p: not p.stochastic, "use the full-batch form of the problem"
 )
 SMOOTH = Assumption(
     "smoothness",
-    lambda p: (p.constants.smoothness or 0.0) > 0,
+    _positive("smoothness"),
     "set Problem.constants.smoothness to a Lipschitz constant of the gradient",
 )
 CONVEX = Assumption(
@@ -42,13 +43,33 @@ CONVEX = Assumption(
 )
 STRONGLY_CONVEX = Assumption(
     "strong convexity",
-    lambda p: (p.constants.strong_convexity or 0.0) > 0,
+    _positive("strong_convexity"),
     "set Problem.constants.strong_convexity to a positive mu",
 )
 QUADRATIC = Assumption(
     "a quadratic objective",
     lambda p: p.constants.quadratic,
     "set Problem.constants.quadratic=True where the objective is quadratic",
+)
+LIPSCHITZ = Assumption(
+    "a bound on the gradient",
+    _positive("gradient_bound"),
+    "set Problem.constants.gradient_bound to the largest norm of a (sub)gradient",
+)
+HESSIAN_LIPSCHITZ = Assumption(
+    "a Lipschitz Hessian",
+    _positive("hessian_lipschitz"),
+    "set Problem.constants.hessian_lipschitz to a Lipschitz constant of the Hessian",
+)
+LOJASIEWICZ = Assumption(
+    "the Polyak-Lojasiewicz inequality",
+    lambda p: _positive("lojasiewicz")(p) or STRONGLY_CONVEX.holds(p),
+    "set Problem.constants.lojasiewicz to a mu with |grad f|^2 >= 2 mu (f - f*)",
+)
+GENERALIZED_SMOOTH = Assumption(
+    "(L0, L1)-smoothness",
+    lambda p: p.constants.generalized_smoothness is not None,
+    "set Problem.constants.generalized_smoothness to (L0, L1), |hess f| <= L0 + L1 |grad f|",
 )
 MINIMIZER = Assumption(
     "a minimizer", lambda p: p.minimizer is not None, "set Problem.minimizer to x*"
@@ -60,41 +81,9 @@ MINIMUM = Assumption(
 )
 
 
-def distances(points: Any, center: Params) -> np.ndarray:
-    """[T] Euclidean distances from a center to T points, leaves of shape [T, ...]."""
-    pairs = zip(jax.tree.leaves(points), jax.tree.leaves(center), strict=True)
-    differences = [np.abs(np.asarray(point) - np.asarray(at)) for point, at in pairs]
-    return np.sqrt(sum(np.sum(d**2, axis=tuple(range(1, d.ndim))) for d in differences))
-
-
-def _initial_distance(problem: Problem, start: Params) -> float:
-    only = jax.tree.map(lambda leaf: np.asarray(leaf)[None], start)
-    return float(distances(only, problem.minimizer)[0])
-
-
-def _initial_gap(problem: Problem, start: Params) -> float:
-    with jax.enable_x64(True):
-        return float(jax.jit(problem.objective)(start, *problem.data)) - problem.known_minimum
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Symbol:
-    """A letter that formulas may use, and its value for a problem and a start.
-
-    Attributes:
-        meaning: in words.
-        needs: what must be known of the problem.
-        value: (problem, start) -> its value.
-    """
-
-    meaning: str
-    needs: Assumption
-    value: Callable[[Problem, Params], float | None]
-
-
-SYMBOLS: dict[str, Symbol] = {
-    "L": Symbol("smoothness", SMOOTH, lambda p, _: p.constants.smoothness),
-    "mu": Symbol("strong convexity", STRONGLY_CONVEX, lambda p, _: p.constants.strong_convexity),
-    "R": Symbol("|x_0 - x*|", MINIMIZER, _initial_distance),
-    "f0": Symbol("f(x_0) - f*", MINIMUM, _initial_gap),
-}
+def constant_of(problem: Problem, name: str) -> Any:
+    """A constant of a problem; that of Polyak and Lojasiewicz is mu where f is strongly convex."""
+    value = getattr(problem.constants, name)
+    if value is None and name == "lojasiewicz":
+        return problem.constants.strong_convexity
+    return value

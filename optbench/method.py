@@ -117,7 +117,7 @@ class Method:
         return method
 
     def _replace_one(self, name: str, value: Any) -> Method:
-        if self.inner is not None and self.inner._accepts(name):
+        if self.inner is not None and self.inner.accepts(name):
             return dataclasses.replace(self, inner=self.inner._replace_one(name, value))
         known = [p.name for p in catalog.parameters(self.factory)]
         if name not in known:
@@ -125,9 +125,10 @@ class Method:
         given = checked_arguments(self.factory, self.name, dict(self.arguments) | {name: value})
         return dataclasses.replace(self, arguments=given)
 
-    def _accepts(self, name: str) -> bool:
+    def accepts(self, name: str) -> bool:
+        """Whether it, or a method that it wraps, has an argument of this name."""
         inner = self.inner
-        return _has(self.factory, name) or (inner is not None and inner._accepts(name))
+        return _has(self.factory, name) or (inner is not None and inner.accepts(name))
 
     @property
     def hosted(self) -> bool:
@@ -231,7 +232,7 @@ def make_method(
     if wrapped is None and inner is not None:
         raise OptbenchError(f"optimizer {name!r} wraps no other", catalog.GRAMMAR)
     for argument in given:
-        if inner is not None and inner._accepts(argument) and not _has(factory, argument):
+        if inner is not None and inner.accepts(argument) and not _has(factory, argument):
             wrapping = inner.replace(**{argument: given[argument]})
             raise OptbenchError(
                 f"no argument of optimizer {name} named {argument!r}",

@@ -28,6 +28,8 @@ class Constants:
         strong_convexity: mu, with f(x) - mu |x|^2 / 2 convex (0 for merely convex).
         hessian_lipschitz: M, with |hess f(x) - hess f(y)| <= M |x - y|.
         gradient_bound: G, with |g| <= G for every (sub)gradient g of f.
+        lojasiewicz: mu, with |grad f(x)|^2 >= 2 mu (f(x) - f*) for all x.
+        generalized_smoothness: (L0, L1), with |hess f(x)| <= L0 + L1 |grad f(x)| for all x.
         noise_variance: sigma^2, with E |g(x, key) - grad f(x)|^2 <= sigma^2 for a sampled gradient.
         convex: whether f is convex.
         quadratic: whether f is a quadratic function.
@@ -38,6 +40,8 @@ class Constants:
     strong_convexity: float | None = None
     hessian_lipschitz: float | None = None
     gradient_bound: float | None = None
+    lojasiewicz: float | None = None
+    generalized_smoothness: tuple[float, float] | None = None
     noise_variance: float | None = None
     convex: bool | None = None
     quadratic: bool = False

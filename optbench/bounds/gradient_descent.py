@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from optbench.assumption import CONVEX, EXACT_GRADIENTS, SMOOTH, STRONGLY_CONVEX
-from optbench.bound import SUBOPTIMALITY, Theorem, contracted
+from optbench.bound import Theorem
 from optbench.bounds.instances import (
     SMOOTHNESS,
     extreme_parabolas,
@@ -15,8 +15,10 @@ from optbench.bounds.instances import (
     ridge_regression,
     robust_regression,
 )
+from optbench.formula import contracted
 from optbench.method import make_method
 from optbench.optimizers.first_order.gradient_descent import gradient_descent
+from optbench.quantity import SUBOPTIMALITY
 
 
 def gd_convex_tight() -> Theorem:

@@ -16,7 +16,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from optbench.bound import Instance
+from optbench.case import Instance
 from optbench.problem import Constants, Problem
 from optbench.start import start_near
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from optbench.assumption import EXACT_GRADIENTS, QUADRATIC, SMOOTH, STRONGLY_CONVEX
-from optbench.bound import DISTANCE, Theorem, contracted
+from optbench.bound import Theorem
 from optbench.bounds.instances import extreme_parabolas, members, quadratic, ridge_regression
+from optbench.formula import contracted
 from optbench.method import make_method
 from optbench.optimizers.first_order.momentum import momentum
+from optbench.quantity import DISTANCE
 
 
 def hb_quad_exact() -> Theorem:

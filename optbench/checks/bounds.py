@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Literal, cast
 
 import numpy as np
 
-from optbench.bound import Bound, Instance, InstanceKind, Theorem
+from optbench.bound import REPORTED, Bound, Theorem
+from optbench.case import Case, Instance
 from optbench.checks.comparison import Comparison, Verdict, finite
 from optbench.errors import OptbenchError
 from optbench.method import Method, make_method
 from optbench.plan import Plan
 from optbench.problem import Problem
+from optbench.recursion import Observation, Recursion
 from optbench.run import run
 from optbench.validation import validate_problem
 
@@ -21,6 +23,7 @@ ATTAINED = 0.999  # a tight bound is attained to 0.1 %
 SEEDS = (0, 1, 2)  # starts on somebody's own problem
 
 Power = Literal["3 %", "2x", "10x", "none"]
+PERTURBED = 1.03  # the step of a method whose bound is zero, to see whether it would show
 _ERRORS: tuple[tuple[Power, float], ...] = (("3 %", 0.97), ("2x", 0.5), ("10x", 0.1))
 
 
@@ -39,7 +42,11 @@ class BoundReport:
     @property
     def verdict(self) -> Verdict:
         """What all comparisons together say of the theorem."""
-        verdicts = {comparison.verdict for comparison in self.comparisons}
+        verdicts = {c.verdict for c in self.comparisons if not c.precise}
+        beside = {c.verdict for c in self.comparisons if c.precise}
+        if beside and verdicts != {Verdict.NOT_COMPARED}:
+            broken = Verdict.CROSSED in verdicts and beside == {Verdict.HOLDS}
+            return Verdict.BREAKS if broken else Verdict.NEVER_BREAKS
         if Verdict.CROSSED in verdicts:
             return Verdict.CROSSED
         if self.tightness is not None and self.tightness < ATTAINED:
@@ -48,8 +55,12 @@ class BoundReport:
 
     @property
     def passed(self) -> bool:
-        """Whether the theorem was compared and holds, attained where it is tight."""
-        return self.verdict is Verdict.HOLDS
+        """Whether the theorem was compared and holds, attained where it is tight.
+
+        What is no theorem is reported as it is seen, and passes.
+        """
+        reported = self.theorem.standing in REPORTED
+        return reported or self.verdict in (Verdict.HOLDS, Verdict.BREAKS)
 
     @property
     def nearest(self) -> Comparison | None:
@@ -62,15 +73,18 @@ class BoundReport:
         """How near worst instances come to a tight bound: the least over settings and steps.
 
         At each setting, and each step at which the bound is attained, the nearest of the worst
-        instances counts. None where the theorem is not tight, or no worst instance was compared.
+        instances counts; an identity is attained by each instance at each step. None where the
+        theorem is not tight, states zero, or no worst instance was compared.
         """
-        by_setting: dict[tuple[float, ...], list[np.ndarray]] = {}
-        for c in self.comparisons:
-            if c.kind == "worst":
-                ratios = c.ratios[np.isin(c.k, self.theorem.attained_at)]
-                with np.errstate(divide="ignore"):
-                    closeness = np.minimum(ratios, 1 / ratios)
-                by_setting.setdefault(tuple(c.setting.values()), []).append(closeness)
+        by_setting: dict[Any, list[np.ndarray]] = {}
+        identity = self.theorem.direction == "identity"
+        for index, c in enumerate(self.comparisons):
+            if identity or (c.kind == "worst" and not c.precise):
+                at = np.isin(c.k, self.theorem.attained_at) | identity
+                with np.errstate(divide="ignore", invalid="ignore"):
+                    closeness = np.minimum(c.ratios[at], 1 / c.ratios[at])
+                group = (*c.setting.values(), index) if identity else tuple(c.setting.values())
+                by_setting.setdefault(group, []).append(closeness)
         nearest = [np.fmax.reduce(group) for group in by_setting.values()]
         seen = np.concatenate(nearest) if nearest else np.empty(0)
         return None if np.isnan(seen).all() else float(np.nanmin(seen))
@@ -79,7 +93,7 @@ class BoundReport:
     def power(self) -> Power:
         """The smallest error in the theorem's constant that these comparisons would catch."""
         for name, factor in _ERRORS:
-            if any(c.crossings(factor).any() for c in self.comparisons):
+            if any(c.catches(factor) for c in self.comparisons if not c.precise):
                 return name
         return "none"
 
@@ -92,8 +106,11 @@ class BoundReport:
             "latex": theorem.latex,
             "source": theorem.source,
             "direction": theorem.direction,
+            "standing": theorem.standing,
+            "method": theorem.method.label,
             "assumptions": [assumption.name for assumption in theorem.needs],
-            "tight": bool(theorem.attained_at),
+            "tight": theorem.tight,
+            "unattained": theorem.unattained or None,
             "verdict": str(self.verdict),
             "passed": self.passed,
             "ratio": nearest and finite(nearest.ratio),
@@ -131,14 +148,13 @@ def check_bound(
         validate_problem(problem)
     if optimizer is not None and not isinstance(optimizer, Method):
         optimizer = make_method(optimizer)
-    return BoundReport(
-        theorem=theorem,
-        comparisons=tuple(
-            _compare(theorem.on(i.problem, i.seed, **setting), i.kind, optimizer)
-            for setting in theorem.settings
-            for i in _instances(theorem, problem, setting)
-        ),
-    )
+    comparisons = [
+        comparison
+        for setting in theorem.settings
+        for instance in _instances(theorem, problem, setting)
+        for comparison in _compared(theorem, instance, setting, optimizer)
+    ]
+    return BoundReport(theorem=theorem, comparisons=tuple(comparisons))
 
 
 def _instances(
@@ -149,28 +165,64 @@ def _instances(
     return [Instance("given", problem, seed) for seed in SEEDS]
 
 
-def _compare(bound: Bound, kind: InstanceKind, optimizer: Method | None) -> Comparison:
-    """Run to the last step of the bound, whether or not f reaches f* or rises, and compare."""
-    method = bound.method(optimizer)
+def _compared(
+    theorem: Theorem, instance: Instance, setting: Mapping[str, float], optimizer: Method | None
+) -> Iterator[Comparison]:
+    """A theorem on one instance, next to each method of which it speaks."""
+    bound = theorem.on(instance.subject, instance.seed, instance.symbols, **setting)
+    if isinstance(theorem.method, Recursion):
+        if optimizer is not None:
+            raise OptbenchError(
+                f"{theorem.name} is about {theorem.method.label}, which no optimizer replaces",
+                "leave the optimizer out",
+            )
+        yield _comparison(bound, instance, theorem.method)
+        return
+    yield _comparison(bound, instance, bound.method(optimizer))
+    for method in theorem.also if optimizer is None else ():
+        yield _comparison(bound, instance, method)
+    if theorem.precise is not None and optimizer is None:
+        yield _comparison(bound, instance, theorem.precise)
+
+
+def _comparison(bound: Bound, instance: Instance, method: Method | Recursion) -> Comparison:
+    theorem = bound.theorem
+    with np.errstate(over="ignore", invalid="ignore"):  # a run that diverges
+        seen = observe(bound, method)
+        perturbed = None
+        if not seen.bound.any() and bound.steps:
+            longer = bound.stretched(PERTURBED)
+            recursion = isinstance(method, Recursion)
+            changed = method if recursion else method.replace(**longer.steps)
+            perturbed = observe(longer, changed).observed
+    return Comparison(
+        instance=bound.subject.name or "the problem",
+        kind=instance.kind,
+        seed=bound.seed,
+        setting=bound.setting,
+        optimizer=method.label,
+        direction=theorem.direction,
+        k=bound.k,
+        **seen._asdict(),
+        tolerance=theorem.tolerance,
+        perturbed=perturbed,
+        precise=method is theorem.precise,
+    )
+
+
+def observe(bound: Bound, method: Method | Recursion) -> Observation:
+    """Run to the last step of the bound, whether or not f reaches f* or rises.
+
+    Args:
+        bound: what a theorem gives on an instance.
+        method: its method with the steps that it sets, or its recursion.
+    """
+    if isinstance(method, Recursion) or isinstance(bound.subject, Case):
+        return bound.along(cast(Recursion, method))
     plan = Plan(
         budget=None,
         log_steps=tuple(range(int(bound.k[-1]) + 1)),
         noise_floor=-np.inf,
     )
-    endless = dataclasses.replace(bound.problem, bounded_below=False)
-    trajectory = run(endless, method, bound.seed, plan=plan)
-    with np.errstate(over="ignore", invalid="ignore"):  # a run that diverges
-        observed, rounding = bound.observed(trajectory), bound.rounding(trajectory)
-    return Comparison(
-        instance=bound.problem.name,
-        kind=kind,
-        seed=bound.seed,
-        setting=bound.setting,
-        optimizer=method.label,
-        direction=bound.theorem.direction,
-        k=bound.k,
-        observed=observed,
-        bound=bound.values,
-        rounding=rounding,
-        roundings=bound.roundings,
-    )
+    endless = dataclasses.replace(bound.subject, bounded_below=False)
+    return bound.along_run(run(endless, method, bound.seed, plan=plan))

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from optbench.bound import EPS, Direction, InstanceKind
+from optbench.bound import Direction
+from optbench.case import InstanceKind
+from optbench.quantity import EPS
 
 COMPARABLE = 100.0  # compared while the bound is this many times its rounding error
-IDENTITY = 1e-10  # relative error granted to an identity
 
 
 class Verdict(enum.StrEnum):
@@ -22,6 +23,8 @@ class Verdict(enum.StrEnum):
     CROSSED = "crossed"  # beyond rounding
     NOT_ATTAINED = "not attained"  # said to be tight, and no worst instance comes within 0.1 %
     NOT_COMPARED = "not compared"  # its rounding error hides the bound from the first step on
+    BREAKS = "breaks in float64"  # and holds in the high-precision run beside it
+    NEVER_BREAKS = "said to break"  # in float64, and does not, or in high precision too
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +56,10 @@ class Comparison:
         bound: [T] the bound.
         rounding: [T] absolute rounding error of what is observed.
         roundings: [T] how many roundings x_k has gathered.
+        tolerance: relative error granted to an identity; absolute, where it states zero.
+        perturbed: [T] what is observed where the method's step is 3 % longer; asked for where the
+            bound states zero, which no factor changes.
+        precise: whether the run had high precision.
     """
 
     instance: str
@@ -66,12 +73,20 @@ class Comparison:
     bound: np.ndarray
     rounding: np.ndarray
     roundings: np.ndarray
+    tolerance: float
+    perturbed: np.ndarray | None = None
+    precise: bool = False
+
+    @property
+    def states_zero(self) -> bool:
+        """Whether the bound is zero at every step."""
+        return not self.bound.any()
 
     @property
     def num_compared(self) -> int:
         """The comparison ends at the first step whose bound is lost in rounding."""
-        lost = (self.bound <= COMPARABLE * self.rounding) & np.isfinite(self.observed)
-        return int(lost.argmax()) if lost.any() else len(self.k)
+        lost = (np.abs(self.bound) <= COMPARABLE * self.rounding) & np.isfinite(self.observed)
+        return int(lost.argmax()) if lost.any() and not self.states_zero else len(self.k)
 
     @property
     def last_k(self) -> int | None:
@@ -82,6 +97,7 @@ class Comparison:
     def ratios(self) -> np.ndarray:
         """[T] observed / bound; NaN where they are not compared."""
         compared = np.arange(len(self.k)) < self.num_compared
+        compared &= self.bound != 0
         return np.divide(self.observed, self.bound, np.full(len(self.k), np.nan), where=compared)
 
     @property
@@ -109,13 +125,26 @@ class Comparison:
 
         A run that has ended early, diverged or not finite, is beyond any bound.
         """
+        return self._crossings(self.observed, factor)
+
+    def _crossings(self, observed: np.ndarray, factor: float) -> np.ndarray:
         bound = self.bound * (1 / factor if self.direction == "lower" else factor)
         relative = 8 * EPS * np.maximum(self.k, self.roundings)
         if self.direction == "identity":
-            relative = np.maximum(relative, IDENTITY)
-        within = self.beyond(self.observed, bound) <= self.rounding + relative * bound
-        wrong = ~(within & np.isfinite(self.observed))
+            relative = np.maximum(relative, self.tolerance)
+        granted = self.tolerance if self.states_zero else relative * np.abs(bound)
+        within = self.beyond(observed, bound) <= self.rounding + granted
+        wrong = ~(within & np.isfinite(observed))
         return wrong & (np.arange(len(self.k)) < self.num_compared)
+
+    def catches(self, factor: float) -> bool:
+        """Whether the bound would be crossed, were its constant wrong by a factor.
+
+        A bound of zero has no constant: there the method's step is made 3 % longer instead.
+        """
+        if self.perturbed is not None:
+            return bool(self._crossings(self.perturbed, 1.0).any())
+        return bool(self.crossings(factor).any())
 
     @property
     def crossing(self) -> Crossing | None:
@@ -144,6 +173,7 @@ class Comparison:
             "verdict": str(self.verdict),
             "ratio": finite(self.ratio),
             "ratio_k": self.ratio_k,
+            "precise": self.precise,
             "first_k": int(self.k[0]),
             "last_k": self.last_k,
             "crossing": self.crossing and self.crossing.to_json(),

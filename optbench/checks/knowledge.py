@@ -136,7 +136,7 @@ def constants(evidence: Evidence) -> list[Check]:
     """L, mu, M and convexity hold on random pairs and in the spectrum of the Hessian."""
     claims = evidence.problem.constants
     figures = claims.smoothness, claims.strong_convexity, claims.hessian_lipschitz
-    figures += (claims.gradient_bound,)
+    figures += (claims.gradient_bound, claims.lojasiewicz, claims.generalized_smoothness)
     if not (claims.convex or claims.quadratic) and all(figure is None for figure in figures):
         return []
     pairs, checks = _pairs(evidence), []
@@ -159,7 +159,31 @@ def constants(evidence: Evidence) -> list[Check]:
     if bound is not None:
         excess = np.max(pairs.turns / pairs.distances - pairs.rounding / pairs.distances) - bound
         checks.append(at_most("hessian lipschitz", excess, 0, "|(H(x) - H(y)) v| / |x - y| - M"))
-    return [*checks, *_spectrum(evidence)]
+    return [*checks, *_lojasiewicz(evidence), *_generalized(evidence), *_spectrum(evidence)]
+
+
+def _lojasiewicz(evidence: Evidence) -> list[Check]:
+    """|grad f|^2 >= 2 mu (f - f*) at all points seen."""
+    mu, minimum = evidence.problem.constants.lojasiewicz, evidence.problem.minimum
+    if mu is None or minimum is None:
+        return []
+    seen = evidence.probe(np.concatenate([[site.point for site in evidence.sites], evidence.cloud]))
+    rounding = SLACK * EPS * (np.abs(seen.value) + abs(minimum))
+    excess = np.max(2 * mu * (seen.value - minimum - rounding) - np.sum(seen.grad**2, axis=1))
+    return [at_most("lojasiewicz", excess, 0, "2 mu (f - f*) - |g|^2 over points")]
+
+
+def _generalized(evidence: Evidence) -> list[Check]:
+    """|H| <= L0 + L1 |grad f| where dense Hessians are taken."""
+    claim, dim = evidence.problem.constants.generalized_smoothness, evidence.starts[0].point.size
+    if claim is None or dim > DENSE:
+        return []
+    excess = -np.inf
+    for site in evidence.sites:
+        top = np.max(np.abs(np.linalg.eigvalsh(evidence.probe.smooth.hessian(site.point))))
+        allowed = claim[0] + claim[1] * np.linalg.norm(site.grad)
+        excess = max(excess, top * (1 - SLACK * EPS) - allowed)
+    return [at_most("generalized smoothness", excess, 0, "|H| - L0 - L1 |g| over points")]
 
 
 def _spectrum(evidence: Evidence) -> list[Check]:

@@ -1,0 +1,59 @@
+"""What theorems are compared on: problems, and cases where no optimizer runs on a problem."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+from optbench.problem import Problem
+
+InstanceKind = Literal["worst", "random", "translated", "data", "given"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Case:
+    """What a recursion runs on, as a `Problem` is what an optimizer runs on.
+
+    Attributes:
+        name: in the tables.
+        symbols: the letters that formulas may use -> their values.
+        data: whatever else the recursion needs: a matrix, a distribution, losses of all rounds.
+    """
+
+    name: str
+    symbols: Mapping[str, float]
+    data: Any = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Condition:
+    """What a theorem about a recursion needs of a case, such as a step size within a range.
+
+    Attributes:
+        name: what follows "needs".
+        holds: whether a case satisfies it.
+        hint: what to change.
+    """
+
+    name: str
+    holds: Callable[[Case], bool]
+    hint: str
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Instance:
+    """A member of a theorem's class, to compare on.
+
+    Attributes:
+        kind: worst (attains a tight bound), random, translated (x* is far from 0, where the
+            rounding of x_k shows) or data.
+        subject: the problem, or the case where the theorem is about a recursion.
+        seed: which of its starts.
+        symbols: letters that no `Problem` knows the value of -> their values.
+    """
+
+    kind: InstanceKind
+    subject: Problem | Case
+    seed: int = 0
+    symbols: Mapping[str, float] = dataclasses.field(default_factory=dict)
