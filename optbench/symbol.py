@@ -27,10 +27,10 @@ from optbench.trajectory import Trajectory
 
 
 def distances(points: Any, center: Params) -> np.ndarray:
-    """[T] Euclidean distances from a center to T points, leaves of shape [T, ...]."""
+    """[T] Euclidean distances from a center to T points, leaves of shape [T, ...]; or a tracer."""
     pairs = zip(jax.tree.leaves(points), jax.tree.leaves(center), strict=True)
-    differences = [np.abs(np.asarray(point) - np.asarray(at)) for point, at in pairs]
-    return np.sqrt(sum(np.sum(d**2, axis=tuple(range(1, d.ndim))) for d in differences))
+    squares = [abs(point - np.asarray(at)) ** 2 for point, at in pairs]
+    return sum(square.sum(axis=tuple(range(1, square.ndim))) for square in squares) ** 0.5
 
 
 def values_at(problem: Problem, points: Any) -> np.ndarray:

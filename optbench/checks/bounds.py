@@ -185,6 +185,11 @@ def _compared(
         yield _comparison(bound, instance, theorem.precise)
 
 
+def compare_on(theorem: Theorem, instance: Instance, setting: Mapping[str, float]) -> Comparison:
+    """A theorem's own method on one instance, next to its bound."""
+    return next(_compared(theorem, instance, setting, None))
+
+
 def _comparison(bound: Bound, instance: Instance, method: Method | Recursion) -> Comparison:
     theorem = bound.theorem
     with np.errstate(over="ignore", invalid="ignore"):  # a run that diverges

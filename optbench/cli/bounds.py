@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,21 +18,23 @@ from optbench.cli.manners import (
     say_json,
 )
 from optbench.errors import ExitCode, OptbenchError
-from optbench.tables import UNKNOWN, align
+from optbench.tables import align
 
 if TYPE_CHECKING:
     from optbench.bound import Theorem
     from optbench.checks.bounds import BoundReport
 
 THEOREMS = "optbench.bounds"
-FIGURES = Path("results/bounds/figures")
+RESULTS = Path("results/bounds")
 
 _COLUMNS = ("theorem", "verdict", "ratio at k", "tightness", "catches", "k", "runs")
 _EXAMPLES = examples(
     "optbench bounds",
     "optbench bounds gd_convex_tight --json",
     'optbench bounds --problem "quadratic[dim=50]"',
-    "optbench bounds gd_convex_tight --optimizer my_file.py:my_descent",
+    "optbench bounds gd_convex_tight --problem my_file.py:my_problem --optimizer my_optimizer",
+    "optbench bounds my_file.py:my_theorem",
+    "optbench bounds gd_convex_tight --attack",
 )
 
 
@@ -39,10 +42,18 @@ _EXAMPLES = examples(
 @click.argument("ids", nargs=-1, metavar="[ID]...")
 @click.option("--problem", metavar="LABEL", help="Compare on this problem, from three starts.")
 @click.option("--optimizer", metavar="LABEL", help="Run this instead of the theorem's method.")
+@click.option("--attack", is_flag=True, help="Search for a worst instance by gradient ascent.")
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=RESULTS,
+    show_default=True,
+    help="Folder of bounds.md, bounds.csv and figures.",
+)
 @catalog_option
 @json_option
 def bounds(
-    ids: tuple[str, ...], problem: str | None, optimizer: str | None, catalog: str, as_json: bool
+    ids: tuple[str, ...], attack: bool, results: Path, catalog: str, as_json: bool, **own: Any
 ) -> ExitCode:
     """Compare theorems with runs, step by step.
 
@@ -50,41 +61,35 @@ def bounds(
 
     ratio: observed over bound, where the run comes nearest. tightness: how near worst cases come
     to a bound said to be attained. catches: the smallest error in the constant that would show.
+
+    --attack climbs observed over bound through the method, over all instances of a generic class,
+    and saves the worst one found as a problem to be run again.
     """
     with interrupt_deferred():
         from optbench.catalog import collect
-        from optbench.cli.progress import counted
         from optbench.environment import enable_compilation_cache
         from optbench.labels import find_problem
         from optbench.method import find_method
         from optbench.optimizers.names import known_optimizers
 
     enable_compilation_cache()
-    own = {
+    theorems = find_theorems(ids)
+    if attack:
+        from optbench.cli.attacking import attack_all
+
+        if any(own.values()):
+            raise OptbenchError("--attack makes its own problems", "leave --problem out")
+        return attack_all(theorems, must_apply=bool(ids), results=results, as_json=as_json)
+    problem, optimizer = own["problem"], own["optimizer"]
+    subject = {
         "problem": problem and find_problem(problem, collect(catalog, "Problem")),
         "optimizer": optimizer and find_method(optimizer, known_optimizers()),
     }
-    theorems = find_theorems(ids)
-    reports = [
-        report
-        for theorem in counted("comparing", theorems)
-        if (report := compare(theorem, own, must_apply=bool(ids))) is not None
-    ]
-    if not reports:
-        raise OptbenchError("no theorem applies here", "the notes above say what each one needs")
-    if as_json:
-        say_json([report.to_json() for report in reports])
-    else:
-        click.echo(as_text(reports, page_width()))
-    from optbench.figures.bounds import plot_bounds
-
-    plot_bounds(reports, FIGURES)
-    click.echo(f"Figures: {FIGURES}", err=True)
-    return ExitCode.OK if all(report.passed for report in reports) else ExitCode.FAILED
+    return _compare_all(theorems, subject, must_apply=bool(ids), results=results, as_json=as_json)
 
 
-def find_theorems(ids: tuple[str, ...]) -> list[Theorem]:
-    """The theorems of these names; all, if none is named.
+def find_theorems(ids: tuple[str, ...]) -> list[Callable[[], Theorem]]:
+    """The functions of these theorems; all, if none is named.
 
     Raises:
         OptbenchError: there is no such theorem.
@@ -92,42 +97,87 @@ def find_theorems(ids: tuple[str, ...]) -> list[Theorem]:
     from optbench.catalog import collect, lookup
 
     known = collect(THEOREMS, "Theorem")
-    return [lookup(name, known, "theorem", "Theorem")() for name in ids or known]
+    return [lookup(name, known, "theorem", "Theorem") for name in ids or known]
 
 
-def compare(theorem: Theorem, own: dict[str, Any], must_apply: bool) -> BoundReport | None:
-    """A theorem next to runs; None, with a note, where it says nothing about somebody's own.
+def _compare_all(
+    theorems: Sequence[Callable[[], Theorem]],
+    subject: dict[str, Any],
+    *,
+    must_apply: bool,
+    results: Path,
+    as_json: bool,
+) -> ExitCode:
+    """Compare, write what there is even where it is interrupted, and tell."""
+    from optbench.report.bounds import write_bounds
+
+    reports: list[tuple[str, BoundReport]] = []
+    planned = None if any(subject.values()) else len(theorems)
+    try:
+        for found in _reports(theorems, subject, must_apply):
+            reports.append(found)
+    finally:
+        if reports:
+            write_bounds(
+                reports, results, planned=len(theorems) if not any(subject.values()) else None
+            )
+    if not reports:
+        raise OptbenchError("no theorem applies here", "the notes above say what each one needs")
+    _tell(reports, as_json)
+    _draw(reports, results)
+    click.echo(f"{results}: bounds.md, bounds.csv, figures", err=True)
+    return ExitCode.OK if all(report.passed for _, report in reports) else ExitCode.FAILED
+
+
+def _reports(
+    theorems: Sequence[Callable[[], Theorem]], subject: dict[str, Any], must_apply: bool
+) -> Iterator[tuple[str, BoundReport]]:
+    """Group and report of each theorem; a note, and nothing, where it does not apply.
 
     Raises:
-        OptbenchError: the theorem does not apply, and must.
+        OptbenchError: a theorem does not apply, and must.
     """
     from optbench.checks import check_bound
+    from optbench.cli.progress import counted
+    from optbench.report.bounds import group_of
 
-    try:
-        return check_bound(theorem, **own)
-    except OptbenchError as error:
-        if must_apply or not any(own.values()):
-            raise
-        note("left out", error.message)
-        return None
-
-
-def as_text(reports: list[BoundReport], width: int) -> str:
-    """One row per theorem."""
-    return align(_COLUMNS, [_row(report) for report in reports], width=width, right={3, 6})
+    for theorem in counted("comparing", theorems):
+        try:
+            yield group_of(theorem), check_bound(theorem(), **subject)
+        except OptbenchError as error:
+            if must_apply or not any(subject.values()):
+                raise
+            note("left out", error.message)
 
 
-def _row(report: BoundReport) -> tuple[str, ...]:
-    worse = {"upper": lambda r: r, "lower": lambda r: -r, "identity": lambda r: abs(r - 1)}
-    known = [(c.ratio, c.ratio_k) for c in report.comparisons if c.ratio is not None]
-    nearest = max(known, key=lambda at: worse[report.theorem.direction](at[0]), default=None)
-    last = max((c.last_k or 0 for c in report.comparisons), default=0)
-    return (
-        report.theorem.name,
-        str(report.verdict),
-        f"{nearest[0]:.4g} at {nearest[1]}" if nearest else UNKNOWN,
-        UNKNOWN if report.tightness is None else f"{report.tightness:.4f}",
-        report.power,
-        f"{report.theorem.k_range[0]}..{last}" if last else UNKNOWN,
-        str(len(report.comparisons)),
-    )
+def _tell(reports: Sequence[tuple[str, BoundReport]], as_json: bool) -> None:
+    from optbench.report.bounds import crossing_of
+
+    if as_json:
+        say_json([{"group": group, **report.to_json()} for group, report in reports])
+        return
+    click.echo(as_text(reports, page_width()))
+    for report in (report for _, report in reports if not report.passed):
+        for crossed in [c for c in report.comparisons if c.crossing is not None][:1]:
+            note(report.theorem.name, crossing_of(crossed), "red")
+
+
+def as_text(reports: Sequence[tuple[str, BoundReport]], width: int) -> str:
+    """One row per theorem, in groups."""
+    from optbench.report.bounds import row_of
+
+    rows: list[tuple[str, ...]] = []
+    for group in dict.fromkeys(group for group, _ in reports):
+        own = [report for name, report in reports if name == group]
+        rows += [(group, *[""] * 6)] if len(reports) > 1 else []
+        indent = "  " if len(reports) > 1 else ""
+        rows += [(f"{indent}{report.theorem.name}", *row_of(report)) for report in own]
+    return align(_COLUMNS, rows, width=width, right={3, 6})
+
+
+def _draw(reports: Sequence[tuple[str, BoundReport]], results: Path) -> None:
+    from optbench.cli.progress import counted
+    from optbench.figures.bounds import plot_bounds
+
+    for _, report in counted("drawing", reports):
+        plot_bounds([report], results / "figures")

@@ -145,7 +145,7 @@ def _by_lane(logged: np.ndarray) -> np.ndarray:
 
 
 @contextlib.contextmanager
-def _replaced(path: Path) -> Iterator[Path]:
+def replaced(path: Path) -> Iterator[Path]:
     """A path to write to, which takes the place of `path` once it is written."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
@@ -158,7 +158,7 @@ def _replaced(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _csv_table(path: Path, schema: dict[str, str]) -> Iterator[AddRows]:
-    with _replaced(path) as part, part.open("w", newline="", encoding="utf-8") as file:
+    with replaced(path) as part, part.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(schema)
         yield lambda columns: rows.writerows(zip(*map(_blanked, columns), strict=True))
@@ -184,7 +184,7 @@ def _parquet_table(path: Path, schema: dict[str, str]) -> Iterator[AddRows]:
             "Parquet files need pyarrow", "install it with: pip install 'optbench[arrow]'"
         ) from error
     types = pyarrow.schema([(n, pyarrow.type_for_alias(kind)) for n, kind in schema.items()])
-    with _replaced(path) as part, pyarrow.parquet.ParquetWriter(part, types) as writer:
+    with replaced(path) as part, pyarrow.parquet.ParquetWriter(part, types) as writer:
 
         def add(columns: Columns) -> None:
             arrays = [
