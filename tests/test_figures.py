@@ -543,10 +543,17 @@ def compared(kind: str, factor: float, h: float = 1.0, crossing: int | None = No
     bound = factor * 1.0 / k
     ratios = np.minimum(1.0, k / 20) * (2.0 if crossing else 1.0)
     return SimpleNamespace(
+        instance=f"{kind}[factor={factor:g}]",
         kind=kind,
+        seed=0,
+        optimizer="gradient_descent[learning_rate=0.1]",
         setting={"h": h},
         k=k,
+        observed=ratios * bound,
         bound=bound,
+        tolerance=1e-10,
+        perturbed=None,
+        precise=False,
         ratios=ratios,
         ratio_k=20,
         crossing=SimpleNamespace(k=crossing) if crossing else None,

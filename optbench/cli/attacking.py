@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from optbench.bound import Theorem
     from optbench.checks.attack import Attack
 
-_COLUMNS = ("theorem", "setting", "k", "worst ratio", "from each start", "verdict", "saved as")
+_COLUMNS = ("theorem", "setting", "k", "worst ratio", "from each start", "verdict")
 
 
 def attack_all(
@@ -45,15 +45,17 @@ def attack_all(
     if as_json:
         say_json([{**one.to_json(), "saved": path} for one, path in attacks])
     else:
-        rows = [_row(one, path) for one, path in attacks]
-        click.echo(align(_COLUMNS, rows, width=page_width(), right={2, 3}, elastic=(4, 6)))
+        rows = [_row(one) for one, _ in attacks]
+        click.echo(align(_COLUMNS, rows, width=page_width(), right={2, 3}, elastic=(4,)))
+    for path in dict.fromkeys(path for _, path in attacks):
+        click.echo(f"Saved: {path}", err=True)
     broken = [one for one, _ in attacks if one.broken]
     for one in broken:
         note("broken", one.sentence, "red")
     return ExitCode.FAILED if broken else ExitCode.OK
 
 
-def _row(attack: Attack, path: Path) -> tuple[str, ...]:
+def _row(attack: Attack) -> tuple[str, ...]:
     return (
         attack.theorem.name,
         ", ".join(f"{name} = {value:g}" for name, value in attack.setting.items()) or "-",
@@ -61,5 +63,4 @@ def _row(attack: Attack, path: Path) -> tuple[str, ...]:
         f"{attack.worst:.4f}",
         " ".join(f"{ratio:.3f}" for ratio in attack.ratios),
         str(attack.comparison.verdict),
-        str(path),
     )

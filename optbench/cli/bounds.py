@@ -118,9 +118,7 @@ def _compare_all(
             reports.append(found)
     finally:
         if reports:
-            write_bounds(
-                reports, results, planned=len(theorems) if not any(subject.values()) else None
-            )
+            write_bounds(reports, results, planned)
     if not reports:
         raise OptbenchError("no theorem applies here", "the notes above say what each one needs")
     _tell(reports, as_json)

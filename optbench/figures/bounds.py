@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import re
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -16,11 +16,14 @@ from matplotlib.mathtext import MathTextParser
 
 from optbench.database import said_plainly
 from optbench.figures import save, style
+from optbench.figures.bound_curves import Compared, Curve, Panel, panels
 
 Direction = Literal["upper", "lower", "identity"]
 
 PANEL_HEIGHT = 3.6  # inches
 COLUMNS = 2
+MOST_PANELS = 6
+FEW = 12  # points of a curve that are marked
 DEPTH = 1e-2  # the axis ends at this share of the lowest bound, if runs go deeper
 LEGEND_HEIGHT = 0.35
 SOURCE_WIDTH = 90  # characters of a formula that cannot be set
@@ -42,62 +45,15 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {  # kind of instance -> legend, 
     "translated": ("translated", {"color": style.COLORS[5], "linestyle": style.DASHES[2]}),
     "data": ("data", {"color": style.COLORS[2], "linestyle": style.DASHES[3]}),
     "given": ("given", {"color": style.COLORS[3], "linestyle": "-"}),
+    "high precision": ("high precision", {"color": style.COLORS[4], "linestyle": "-"}),
+    "step 3 % longer": ("step 3 % longer", {"color": style.COLORS[4], "linestyle": ":"}),
 }
 _SENTENCE = {
     "upper": "no run may rise above the black bound; dots mark where a worst case comes nearest",
     "lower": "no run may fall below the black bound; dots mark where a worst case comes nearest",
     "identity": "every run must follow the black line; dots mark where one is farthest from it",
 }
-
-
-@runtime_checkable
-class Compared(Protocol):
-    """One run next to its bound, as `optbench.checks.bounds` gives it.
-
-    Attributes:
-        kind: why it is compared: a key of `KINDS`.
-        setting: the theorem's parameter -> its value.
-        k: [T] steps, the same for all.
-        bound: [T] the bound.
-        ratios: [T] observed / bound; NaN where they are not compared.
-        ratio_k: the step at which the run is nearest to crossing the bound; None without one.
-        crossing: the first step beyond the bound, with its step k; or None.
-    """
-
-    @property
-    def kind(self) -> Any:
-        """Why it is compared."""
-        ...
-
-    @property
-    def setting(self) -> Any:
-        """The parameters."""
-        ...
-
-    @property
-    def k(self) -> Any:
-        """The steps."""
-        ...
-
-    @property
-    def bound(self) -> Any:
-        """The bound."""
-        ...
-
-    @property
-    def ratios(self) -> np.ndarray:
-        """Observed / bound."""
-        ...
-
-    @property
-    def ratio_k(self) -> int | None:
-        """The nearest step."""
-        ...
-
-    @property
-    def crossing(self) -> Any:
-        """The first crossing."""
-        ...
+_ZERO = "all is zero but for rounding, and stays below the black line of what is granted"
 
 
 @style.house_style()
@@ -109,11 +65,12 @@ def bound_figure(
     direction: Direction = "upper",
     quantity: str = "",
 ) -> Figure:
-    """Observed curves and their bound on logarithmic axes, one panel per setting.
+    """Observed curves and their bound, one panel per setting.
 
     Runs of one setting start at different places and have different constants, so each has a
     bound of its own. All are drawn next to one of them, the one of the first run, over its value
-    at the first step; how far a run lies below it is observed / bound of that run.
+    at the first step; how far a run lies below it is observed / bound of that run. Where a bound
+    is not positive, observed / bound itself is drawn, and what should be zero as it is.
 
     Args:
         title: name of the theorem.
@@ -122,41 +79,62 @@ def bound_figure(
         direction: which side of the observed quantity the bound is on.
         quantity: what is observed, in LaTeX without dollar signs.
     """
-    settings = list({_setting_text(c.setting): None for c in comparisons}) or [""]
-    columns = min(COLUMNS, len(settings))
-    rows = math.ceil(len(settings) / columns)
+    drawn = panels(comparisons)
+    shown = drawn[:MOST_PANELS]
+    columns = min(COLUMNS, len(shown))
+    rows = math.ceil(len(shown) / columns)
     figure = style.new_figure(PANEL_HEIGHT * rows + 1.6)
-    panels = figure.subplots(rows, columns, sharex=True, squeeze=False)
-    for panel in panels.flat[len(settings) :]:
-        panel.set_axis_off()
-    for panel, setting in zip(panels.flat, settings, strict=False):
-        own = [c for c in comparisons if _setting_text(c.setting) == setting]
-        _draw_panel(panel, own)
-        panel.set_title(_panel_title(setting, own, direction), loc="left")
-    for panel in panels[-1]:
-        panel.set_xlabel("step $k$")
-    for panel in panels[:, 0]:
-        panel.set_ylabel(f"{formula(quantity)}, over\nthe bound at the first step".lstrip(", "))
+    axes = figure.subplots(rows, columns, squeeze=False)
+    for unused in axes.flat[len(shown) :]:
+        unused.set_axis_off()
+    styles = _styles(shown)
+    for place, panel in zip(axes.flat, shown, strict=False):
+        _draw_panel(place, panel, styles)
+        place.set_title(_panel_title(panel, direction), loc="left")
+        place.set_xlabel("step $k$" if panel.axis == "k" else style.plain(panel.axis))
+    for place, panel in zip(axes[:, 0], shown[::columns], strict=False):
+        place.set_ylabel(_label(panel, quantity))
     figure.suptitle(f"{style.plain(title)}\n{formula(statement)}")
-    caption = f"How to read: {_SENTENCE[direction]}."
+    caption = f"How to read: {_ZERO if shown[0].scale == 'zero' else _SENTENCE[direction]}."
+    if len(drawn) > len(shown):
+        caption += f" {len(shown)} of {len(drawn)} settings are shown."
     style.add_caption(figure, caption, reserve=LEGEND_HEIGHT)
-    _draw_legend(figure, panels, style.caption_height(caption))
+    _draw_legend(figure, axes, style.caption_height(caption), list(styles))
     return figure
 
 
-def _draw_legend(figure: Figure, panels: np.ndarray, bottom: float) -> None:
+def _label(panel: Panel, quantity: str) -> str:
+    shown = formula(quantity)
+    return {
+        "relative": f"{shown}, over\nthe bound at its first place".lstrip(", "),
+        "ratio": "observed / bound",
+        "zero": shown or "observed",
+    }[panel.scale]
+
+
+def _styles(shown: Sequence[Panel]) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Legend and line of every name: those of kinds, and one for each other name."""
+    names = dict.fromkeys(curve.name for panel in shown for curve in panel.curves)
+    known = {name: KINDS[name] for name in KINDS if name in names}
+    for index, name in enumerate(name for name in names if name not in KINDS):
+        line = {"color": style.COLORS[index % len(style.COLORS)]}
+        dashes = style.DASHES[index % len(style.DASHES)]
+        known[name] = style.plain(name), {**line, "linestyle": dashes}
+    return known
+
+
+def _draw_legend(figure: Figure, axes: np.ndarray, bottom: float, names: list[str]) -> None:
     handles = {
         label: handle
-        for panel in panels.flat
+        for panel in axes.flat
         for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)
     }
-    names = sorted(handles, key=["bound", *(name for name, _ in KINDS.values()), "crossed"].index)
     figure.legend(
-        [handles[name] for name in names],
-        names,
+        list(handles.values()),
+        list(handles),
         loc="lower center",
         bbox_to_anchor=(0.5, bottom / figure.get_figheight()),
-        ncols=max(len(names), 1),
+        ncols=max(len(handles), 1),
     )
 
 
@@ -173,17 +151,18 @@ def formula(latex: str) -> str:
     return f"${latex}$"
 
 
-def _setting_text(setting: Mapping[str, float]) -> str:
-    return style.plain(", ".join(f"{name} = {value:.4g}" for name, value in setting.items()))
-
-
-def _panel_title(setting: str, comparisons: Sequence[Compared], direction: Direction) -> str:
+def _panel_title(panel: Panel, direction: Direction) -> str:
     """The setting, and observed / bound where a run is nearest to the bound or beyond it."""
-    ratios = [c.ratios[np.asarray(c.k) == c.ratio_k] for c in comparisons if c.ratio_k is not None]
-    if not ratios:
+    named = ", ".join(f"{name} = {value:.4g}" for name, value in panel.setting.items())
+    setting = style.plain(named)
+    if panel.scale == "zero":
+        return setting
+    seen = np.concatenate([c.ratios for c in panel.curves])
+    seen = seen[~np.isnan(seen)]
+    if not len(seen):
         return " · ".join(filter(None, [setting, "not compared"]))
     distance = {"upper": lambda r: r, "lower": lambda r: -r, "identity": lambda r: abs(r - 1)}
-    nearest = max((float(r[0]) for r in ratios), key=distance[direction])
+    nearest = max(map(float, seen), key=distance[direction])
     words = {"upper": "up to", "lower": "down to", "identity": "as far off as"}[direction]
     return " · ".join(filter(None, [setting, f"observed / bound {words} {nearest:.4g}"]))
 
@@ -200,28 +179,38 @@ def scaled(ratios: np.ndarray, reference: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(drawn) & (drawn > 0), drawn, np.nan)
 
 
-def _draw_panel(panel: Axes, comparisons: Sequence[Compared]) -> None:
-    panel.set_xscale("log")
-    panel.set_yscale("log")
-    if not comparisons:
-        return
-    k = np.asarray(comparisons[0].k)
-    first = np.asarray(comparisons[0].bound, float)
-    reference, seen = first / first[0], np.zeros(len(k), bool)
-    highest = 1.0
-    for compared in sorted(comparisons, key=lambda c: c.kind == "worst"):
-        name, line = KINDS[compared.kind]
-        drawn = scaled(compared.ratios, reference)
-        highest, seen = max(highest, float(np.nanmax(drawn, initial=1.0))), seen | (drawn > 0)
-        panel.plot(k, drawn, **{"linewidth": 1.2, **line}, label=name, zorder=2)
-        if compared.kind == "worst" and compared.ratio_k is not None:
-            at = k == compared.ratio_k
-            panel.plot(k[at], drawn[at], "o", color=line["color"], zorder=4)
-        if compared.crossing is not None:
-            at = k == compared.crossing.k
-            panel.plot(k[at], drawn[at], "X", color="red", ms=12, label="crossed", zorder=5)
-    panel.plot(k, reference, color="black", linewidth=2.4, label="bound", zorder=3)
-    panel.set_ylim(DEPTH * reference[seen].min(initial=1.0), 2 * min(highest, 1e6))
+def _height(curve: Curve, panel: Panel) -> np.ndarray:
+    """[P] where a curve is drawn."""
+    if panel.scale == "ratio":
+        return curve.ratios
+    if panel.scale == "zero":
+        return scaled(curve.ratios, np.ones_like(curve.x))
+    return scaled(curve.ratios, panel.reference[np.searchsorted(panel.x, curve.x)])
+
+
+def _draw_panel(axes: Axes, panel: Panel, styles: dict[str, tuple[str, dict[str, Any]]]) -> None:
+    axes.set_xscale("log" if panel.logarithmic else "linear")
+    if panel.scale != "ratio":
+        axes.set_yscale("log")
+    highest, lowest = float(panel.reference.max()), float(panel.reference.min())
+    for curve in sorted(panel.curves, key=lambda c: c.name == "worst"):
+        label, line = styles[curve.name]
+        drawn = _height(curve, panel)
+        highest = max(highest, float(np.nanmax(drawn, initial=highest)))
+        few = {"marker": "o", "markersize": 4.5} if np.sum(~np.isnan(drawn)) <= FEW else {}
+        axes.plot(curve.x, drawn, **{"linewidth": 1.2, **line, **few}, label=label, zorder=2)
+        if curve.name == "worst" and curve.nearest is not None:
+            at = curve.nearest
+            axes.plot(curve.x[at], drawn[at], "o", color=line["color"], zorder=4)
+        if curve.crossed is not None:
+            at = curve.crossed
+            axes.plot(curve.x[at], drawn[at], "X", color="red", ms=12, label="crossed", zorder=5)
+    few = {"marker": "_", "markersize": 14, "markeredgecolor": "black"}
+    marks = few if len(panel.x) <= FEW else {}
+    name = "granted" if panel.scale == "zero" else "bound"
+    axes.plot(panel.x, panel.reference, color="black", lw=2.4, label=name, zorder=3, **marks)
+    if panel.scale == "relative":
+        axes.set_ylim(DEPTH * lowest, 2 * min(highest, 1e6))
 
 
 def plot_bounds(reports: Iterable[Any], folder: Path) -> None:

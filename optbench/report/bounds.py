@@ -40,8 +40,8 @@ _READING = (
     "**ratio** is observed / bound where a run comes nearest to crossing, or is farthest beyond. "
     "**tightness** is how near worst cases come to a bound that is said to be attained, the least "
     "over settings and steps. **catches** is the smallest error in the constant (3 %, 2x, 10x) "
-    "that these comparisons would have shown; where the bound is zero, the step was made 3 % longer "
-    "instead. **k** are the steps compared: after the last one, rounding hides the bound."
+    "that these comparisons would have shown; where the bound is zero, the step was made 3 % "
+    "longer instead. **k** are the steps compared: after the last one, rounding hides the bound."
 )
 
 
