@@ -29,7 +29,7 @@ from optbench.trajectory import Trajectory
 def distances(points: Any, center: Params) -> np.ndarray:
     """[T] Euclidean distances from a center to T points, leaves of shape [T, ...]; or a tracer."""
     pairs = zip(jax.tree.leaves(points), jax.tree.leaves(center), strict=True)
-    squares = [abs(point - np.asarray(at)) ** 2 for point, at in pairs]
+    squares = [abs(point - np.asarray(at)[None]) ** 2 for point, at in pairs]
     return sum(square.sum(axis=tuple(range(1, square.ndim))) for square in squares) ** 0.5
 
 

@@ -7,17 +7,20 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from optbench.problem import Constants, Problem
 from optbench.start import start_near
 
+Array = np.ndarray | jax.Array  # the search makes instances of tracers
+
 
 def piecewise_quadratic(
-    knots: np.ndarray,
-    curvatures: np.ndarray,
-    start: np.ndarray,
+    knots: Array,
+    curvatures: Array,
+    start: Array,
     smoothness: float,
     strong_convexity: float,
 ) -> Problem:
@@ -52,7 +55,7 @@ def _piecewise_quadratic(params: Any, knots: Any, curvatures: Any) -> Any:
 
 
 def diagonal_quadratic(
-    eigenvalues: np.ndarray, start: np.ndarray, smoothness: float, strong_convexity: float
+    eigenvalues: Array, start: Array, smoothness: float, strong_convexity: float
 ) -> Problem:
     """f(x) = sum_i lambda_i x_i^2 / 2.
 

@@ -39,7 +39,8 @@ def unroll(
         start: x_0.
         num_steps: K.
     """
-    optimizer, key = method.build(values), jax.random.key(0)
+    numbers = {name: jnp.asarray(value) for name, value in values.items()}
+    optimizer, key = method.build(numbers), jax.random.key(0)
 
     def ask(index: Any) -> Oracle:
         return Oracle(problem, jax.random.fold_in(key, index), index / num_steps)
