@@ -26,7 +26,7 @@ from optbench.problem import Params, Problem
 from optbench.trajectory import Trajectory
 
 
-def distances(points: Any, center: Params) -> np.ndarray:
+def distances(points: Any, center: Params) -> Any:
     """[T] Euclidean distances from a center to T points, leaves of shape [T, ...]; or a tracer."""
     pairs = zip(jax.tree.leaves(points), jax.tree.leaves(center), strict=True)
     squares = [abs(point - np.asarray(at)[None]) ** 2 for point, at in pairs]
