@@ -45,14 +45,19 @@ def attack_all(
     if as_json:
         say_json([{**one.to_json(), "saved": path} for one, path in attacks])
     else:
-        rows = [_row(one) for one, _ in attacks]
-        click.echo(align(_COLUMNS, rows, width=page_width(), right={2, 3}, elastic=(4,)))
+        click.echo(as_text([one for one, _ in attacks], page_width()))
     for path in dict.fromkeys(path for _, path in attacks):
         click.echo(f"Saved: {path}", err=True)
     broken = [one for one, _ in attacks if one.broken]
     for one in broken:
         note("broken", one.sentence, "red")
     return ExitCode.FAILED if broken else ExitCode.OK
+
+
+def as_text(attacks: Sequence[Attack], width: int) -> str:
+    """One row per theorem and setting."""
+    rows = [_row(one) for one in attacks]
+    return align(_COLUMNS, rows, width=width, right={2, 3}, elastic=(4,))
 
 
 def _row(attack: Attack) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
+UPPER = ", at most: "  # of a legend: a method, and the theorem that bounds it from above
 Scale = Literal["relative", "ratio", "zero"]  # over the first bound, over each bound, as it is
 
 
@@ -196,3 +197,25 @@ def _curve(own: list[Compared], axis: str, scale: Scale, several: bool) -> Curve
         None if nearest is None else place[nearest],
         None if crossed is None else place[crossed],
     )
+
+
+def with_uppers(panel: Panel, uppers: Sequence[Any]) -> Panel:
+    """The panel of a lower bound, with the upper bounds on its methods.
+
+    Args:
+        panel: of a lower bound.
+        uppers: as `optbench.checks.both_sides` finds them.
+    """
+    runs: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
+    for upper in uppers:
+        fixed = {name: v for name, v in upper.setting.items() if name != panel.axis}
+        if fixed == dict(panel.setting):
+            name = f"{upper.method}{UPPER}{upper.theorem}"
+            x = upper.k if panel.axis == "k" else np.full(len(upper.k), upper.setting[panel.axis])
+            runs.setdefault(name, []).append((np.asarray(x, float), upper.ratios))
+    added = []
+    for name, parts in runs.items():
+        x, ratios = (np.concatenate(values) for values in zip(*parts, strict=True))
+        order = np.argsort(x, kind="stable")
+        added.append(Curve(name, x[order], ratios[order], None, None))
+    return dataclasses.replace(panel, curves=(*panel.curves, *added))

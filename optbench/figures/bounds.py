@@ -16,13 +16,14 @@ from matplotlib.mathtext import MathTextParser
 
 from optbench.database import said_plainly
 from optbench.figures import save, style
-from optbench.figures.bound_curves import Compared, Curve, Panel, panels
+from optbench.figures.bound_curves import UPPER, Compared, Curve, Panel, panels, with_uppers
 
 Direction = Literal["upper", "lower", "identity"]
 
 PANEL_HEIGHT = 3.6  # inches
 COLUMNS = 2
 MOST_PANELS = 6
+LEGEND_COLUMNS = 6
 FEW = 12  # points of a curve that are marked
 DEPTH = 1e-2  # the axis ends at this share of the lowest bound, if runs go deeper
 LEGEND_HEIGHT = 0.35
@@ -64,6 +65,7 @@ def bound_figure(
     *,
     direction: Direction = "upper",
     quantity: str = "",
+    uppers: Sequence[Any] = (),
 ) -> Figure:
     """Observed curves and their bound, one panel per setting.
 
@@ -78,8 +80,9 @@ def bound_figure(
         comparisons: the runs next to their bounds.
         direction: which side of the observed quantity the bound is on.
         quantity: what is observed, in LaTeX without dollar signs.
+        uppers: upper bounds on the methods of a lower bound (`optbench.checks.both_sides`).
     """
-    drawn = panels(comparisons)
+    drawn = [with_uppers(panel, uppers) for panel in panels(comparisons)]
     shown = drawn[:MOST_PANELS]
     columns = min(COLUMNS, len(shown))
     rows = math.ceil(len(shown) / columns)
@@ -116,10 +119,13 @@ def _styles(shown: Sequence[Panel]) -> dict[str, tuple[str, dict[str, Any]]]:
     """Legend and line of every name: those of kinds, and one for each other name."""
     names = dict.fromkeys(curve.name for panel in shown for curve in panel.curves)
     known = {name: KINDS[name] for name in KINDS if name in names}
-    for index, name in enumerate(name for name in names if name not in KINDS):
-        line = {"color": style.COLORS[index % len(style.COLORS)]}
-        dashes = style.DASHES[index % len(style.DASHES)]
-        known[name] = style.plain(name), {**line, "linestyle": dashes}
+    methods = [name for name in names if name not in KINDS and UPPER not in name]
+    for name in (name for name in names if name not in KINDS):
+        method = name.split(UPPER)[0]
+        index = methods.index(method) if method in methods else len(methods)
+        dashes = ":" if UPPER in name else style.DASHES[index % len(style.DASHES)]
+        line = {"color": style.COLORS[index % len(style.COLORS)], "linestyle": dashes}
+        known[name] = style.plain(name), line
     return known
 
 
@@ -134,7 +140,7 @@ def _draw_legend(figure: Figure, axes: np.ndarray, bottom: float, names: list[st
         list(handles),
         loc="lower center",
         bbox_to_anchor=(0.5, bottom / figure.get_figheight()),
-        ncols=max(len(handles), 1),
+        ncols=min(max(len(handles), 1), LEGEND_COLUMNS),
     )
 
 
@@ -223,15 +229,21 @@ def plot_bounds(reports: Iterable[Any], folder: Path) -> None:
     Raises:
         OptbenchError: the folder cannot be written.
     """
+    from optbench.bounds.names import known_theorems
+    from optbench.checks.both_sides import upper_bounds
+
     with said_plainly(folder):
         folder.mkdir(parents=True, exist_ok=True)
         for report in reports:
             theorem = report.theorem
+            lower = theorem.direction == "lower" and theorem.also
+            uppers = upper_bounds(theorem, known_theorems()) if lower else []
             figure = bound_figure(
                 theorem.name,
                 theorem.latex,
                 report.comparisons,
                 direction=theorem.direction,
                 quantity=theorem.quantity.latex,
+                uppers=uppers,
             )
             save(figure, folder / f"{theorem.name}.svg")
