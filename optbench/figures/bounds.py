@@ -23,7 +23,9 @@ Direction = Literal["upper", "lower", "identity"]
 PANEL_HEIGHT = 3.6  # inches
 COLUMNS = 2
 MOST_PANELS = 6
-LEGEND_COLUMNS = 6
+LEGEND_CHARACTERS = 11.0  # per inch
+HANDLE_CHARACTERS = 9  # as wide as the line in front of a name
+SPREAD = 0.6  # of curves that have one place only
 FEW = 12  # points of a curve that are marked
 DEPTH = 1e-2  # the axis ends at this share of the lowest bound, if runs go deeper
 LEGEND_HEIGHT = 0.35
@@ -86,11 +88,14 @@ def bound_figure(
     shown = drawn[:MOST_PANELS]
     columns = min(COLUMNS, len(shown))
     rows = math.ceil(len(shown) / columns)
-    figure = style.new_figure(PANEL_HEIGHT * rows + 1.6)
+    styles = _styles(shown)
+    names = ["bound", "crossed", *(label for label, _ in styles.values())]
+    legend_columns = _legend_columns(names)
+    legend_height = LEGEND_HEIGHT * math.ceil(len(names) / legend_columns)
+    figure = style.new_figure(PANEL_HEIGHT * rows + 1.25 + legend_height)
     axes = figure.subplots(rows, columns, squeeze=False)
     for unused in axes.flat[len(shown) :]:
         unused.set_axis_off()
-    styles = _styles(shown)
     for place, panel in zip(axes.flat, shown, strict=False):
         _draw_panel(place, panel, styles)
         place.set_title(_panel_title(panel, direction), loc="left")
@@ -101,8 +106,8 @@ def bound_figure(
     caption = f"How to read: {_ZERO if shown[0].scale == 'zero' else _SENTENCE[direction]}."
     if len(drawn) > len(shown):
         caption += f" {len(shown)} of {len(drawn)} settings are shown."
-    style.add_caption(figure, caption, reserve=LEGEND_HEIGHT)
-    _draw_legend(figure, axes, style.caption_height(caption), list(styles))
+    style.add_caption(figure, caption, reserve=legend_height)
+    _draw_legend(figure, axes, style.caption_height(caption), legend_columns)
     return figure
 
 
@@ -129,7 +134,13 @@ def _styles(shown: Sequence[Panel]) -> dict[str, tuple[str, dict[str, Any]]]:
     return known
 
 
-def _draw_legend(figure: Figure, axes: np.ndarray, bottom: float, names: list[str]) -> None:
+def _legend_columns(names: Iterable[str]) -> int:
+    """How many entries of a legend fit side by side."""
+    widest = max(len(name) for name in names) + HANDLE_CHARACTERS
+    return max(1, int(style.WIDTH * LEGEND_CHARACTERS / widest))
+
+
+def _draw_legend(figure: Figure, axes: np.ndarray, bottom: float, columns: int) -> None:
     handles = {
         label: handle
         for panel in axes.flat
@@ -140,7 +151,7 @@ def _draw_legend(figure: Figure, axes: np.ndarray, bottom: float, names: list[st
         list(handles),
         loc="lower center",
         bbox_to_anchor=(0.5, bottom / figure.get_figheight()),
-        ncols=min(max(len(handles), 1), LEGEND_COLUMNS),
+        ncols=min(len(handles), columns),
     )
 
 
@@ -169,8 +180,12 @@ def _panel_title(panel: Panel, direction: Direction) -> str:
         return " · ".join(filter(None, [setting, "not compared"]))
     distance = {"upper": lambda r: r, "lower": lambda r: -r, "identity": lambda r: abs(r - 1)}
     nearest = max(map(float, seen), key=distance[direction])
-    words = {"upper": "up to", "lower": "down to", "identity": "as far off as"}[direction]
-    return " · ".join(filter(None, [setting, f"observed / bound {words} {nearest:.4g}"]))
+    words = {
+        "upper": f"up to {nearest:.4g}",
+        "lower": f"down to {nearest:.4g}",
+        "identity": f"is 1 within {abs(nearest - 1):.0e}",
+    }[direction]
+    return " · ".join(filter(None, [setting, f"observed / bound {words}"]))
 
 
 def scaled(ratios: np.ndarray, reference: np.ndarray) -> np.ndarray:
@@ -194,29 +209,44 @@ def _height(curve: Curve, panel: Panel) -> np.ndarray:
     return scaled(curve.ratios, panel.reference[np.searchsorted(panel.x, curve.x)])
 
 
+def _spread(panel: Panel, curve: Curve) -> np.ndarray:
+    """[P] places, apart from those of other curves where all have the same one."""
+    if len(panel.x) > 1:
+        return curve.x
+    share = panel.curves.index(curve) / max(len(panel.curves) - 1, 1)
+    return curve.x + SPREAD * (share - 0.5)
+
+
 def _draw_panel(axes: Axes, panel: Panel, styles: dict[str, tuple[str, dict[str, Any]]]) -> None:
     axes.set_xscale("log" if panel.logarithmic else "linear")
     if panel.scale != "ratio":
         axes.set_yscale("log")
-    highest, lowest = float(panel.reference.max()), float(panel.reference.min())
+    if len(panel.x) == 1:
+        axes.set_xlim(panel.x[0] - 1, panel.x[0] + 1)
+        axes.set_xticks(panel.x)
+    seen = [panel.reference]
     for curve in sorted(panel.curves, key=lambda c: c.name == "worst"):
         label, line = styles[curve.name]
-        drawn = _height(curve, panel)
-        highest = max(highest, float(np.nanmax(drawn, initial=highest)))
+        x, drawn = _spread(panel, curve), _height(curve, panel)
+        seen.append(drawn)
         few = {"marker": "o", "markersize": 4.5} if np.sum(~np.isnan(drawn)) <= FEW else {}
-        axes.plot(curve.x, drawn, **{"linewidth": 1.2, **line, **few}, label=label, zorder=2)
+        axes.plot(x, drawn, **{"linewidth": 1.2, **line, **few}, label=label, zorder=2)
         if curve.name == "worst" and curve.nearest is not None:
             at = curve.nearest
-            axes.plot(curve.x[at], drawn[at], "o", color=line["color"], zorder=4)
+            axes.plot(x[at], drawn[at], "o", color=line["color"], zorder=4)
         if curve.crossed is not None:
             at = curve.crossed
-            axes.plot(curve.x[at], drawn[at], "X", color="red", ms=12, label="crossed", zorder=5)
-    few = {"marker": "_", "markersize": 14, "markeredgecolor": "black"}
-    marks = few if len(panel.x) <= FEW else {}
+            axes.plot(x[at], drawn[at], "X", color="red", ms=12, label="crossed", zorder=5)
     name = "granted" if panel.scale == "zero" else "bound"
-    axes.plot(panel.x, panel.reference, color="black", lw=2.4, label=name, zorder=3, **marks)
+    line = {"color": "black", "lw": 2.4, "label": name, "zorder": 3}
+    if len(panel.x) == 1:
+        axes.axhline(panel.reference[0], **line)
+    else:
+        axes.plot(panel.x, panel.reference, **line)
     if panel.scale == "relative":
-        axes.set_ylim(DEPTH * lowest, 2 * min(highest, 1e6))
+        lowest, highest = panel.reference.min(), min(np.nanmax(np.concatenate(seen)), 1e6)
+        deepest = float(np.nanmin(np.concatenate(seen)))
+        axes.set_ylim(max(DEPTH * lowest, deepest / 2), 2 * highest)
 
 
 def plot_bounds(reports: Iterable[Any], folder: Path) -> None:
