@@ -23,12 +23,12 @@ Direction = Literal["upper", "lower", "identity"]
 PANEL_HEIGHT = 3.6  # inches
 COLUMNS = 2
 MOST_PANELS = 6
-LEGEND_CHARACTERS = 11.0  # per inch
 HANDLE_CHARACTERS = 9  # as wide as the line in front of a name
 SPREAD = 0.6  # of curves that have one place only
 FEW = 12  # points of a curve that are marked
 DEPTH = 1e-2  # the axis ends at this share of the lowest bound, if runs go deeper
 LEGEND_HEIGHT = 0.35
+LEGEND_ROW = 0.22  # each row beyond the first
 SOURCE_WIDTH = 90  # characters of a formula that cannot be set
 
 _SPELLINGS = (  # what matplotlib does not know, or sets too small to be read
@@ -91,7 +91,7 @@ def bound_figure(
     styles = _styles(shown)
     names = ["bound", "crossed", *(label for label, _ in styles.values())]
     legend_columns = _legend_columns(names)
-    legend_height = LEGEND_HEIGHT * math.ceil(len(names) / legend_columns)
+    legend_height = LEGEND_HEIGHT + LEGEND_ROW * (math.ceil(len(names) / legend_columns) - 1)
     figure = style.new_figure(PANEL_HEIGHT * rows + 1.25 + legend_height)
     axes = figure.subplots(rows, columns, squeeze=False)
     for unused in axes.flat[len(shown) :]:
@@ -137,7 +137,7 @@ def _styles(shown: Sequence[Panel]) -> dict[str, tuple[str, dict[str, Any]]]:
 def _legend_columns(names: Iterable[str]) -> int:
     """How many entries of a legend fit side by side."""
     widest = max(len(name) for name in names) + HANDLE_CHARACTERS
-    return max(1, int(style.WIDTH * LEGEND_CHARACTERS / widest))
+    return max(1, int(style.WIDTH * style.CHARACTERS_PER_INCH / widest))
 
 
 def _draw_legend(figure: Figure, axes: np.ndarray, bottom: float, columns: int) -> None:
