@@ -15,7 +15,8 @@ import pytest
 from optbench.assumption import EXACT_GRADIENTS, SMOOTH
 from optbench.bound import Theorem
 from optbench.bounds import instances
-from optbench.bounds.gradient_descent import gd_convex_tight, gd_sc_fgap
+from optbench.bounds.gradient_descent import gd_convex_tight
+from optbench.bounds.gradient_descent_strongly_convex import gd_sc_fgap
 from optbench.bounds.momentum import hb_quad_exact
 from optbench.case import Instance
 from optbench.catalog import collect
