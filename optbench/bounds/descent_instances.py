@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from typing import Any
 
@@ -24,6 +25,8 @@ from optbench.start import start_near
 
 SLOPE = 3.0  # |grad f| at every point that gradient descent visits on `sawtooth`
 LOJASIEWICZ = 0.0875  # of `hilly`: the least |f'|^2 / (2 f) is 0.0877
+_NUM_EXAMPLES = 150  # of flowers in iris
+ON_KINK = 2  # the seed for which `two_planes` starts in its worst point
 _DIP = 1e-11  # how far `two_planes` falls short of the worst case, in the units of its builder
 
 
@@ -198,17 +201,17 @@ def flat_quadratic(seed: int) -> Problem:
     """
     known = quadratic(seed)
     rows, targets, thresholds = known.data
-    kept = np.arange(DIM)[:, None] > 0
+    kept = np.arange(len(rows)) > 0
     return Problem(
         objective=known.objective,
-        data=(rows * kept, targets * kept[:, 0], thresholds),
+        data=(rows * kept[:, None], targets * kept, thresholds),
         start=known.start,
         minimum=0.0,
         minimizer=known.minimizer,
         minimum_kind="closed form",
         constants=Constants(
             smoothness=known.constants.smoothness,
-            lojasiewicz=float(np.min(np.sum(rows[1:] ** 2, axis=1))),
+            lojasiewicz=float(np.min(np.sum(rows[1:DIM] ** 2, axis=1))),
             strong_convexity=0.0,
             convex=True,
             quadratic=True,
@@ -217,13 +220,25 @@ def flat_quadratic(seed: int) -> Problem:
     )
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class _StartOnKink:
+    """Seed `ON_KINK` starts at `kink`; every other seed a normal draw from it, on a smooth part."""
+
+    kink: np.ndarray
+
+    def __call__(self, seed: int) -> np.ndarray:
+        """The start of this seed."""
+        away = np.random.default_rng(seed).standard_normal(self.kink.shape)
+        return self.kink + away * (seed != ON_KINK)
+
+
 def two_planes(h: float, num_steps: int, minimizer: float) -> Problem:
     """The largest of three planes and of a flat parabola, all below L |x - x*|^2 / 2, with R = 1.5.
 
-    Steps of length h / L along the first plane move x by almost nothing; step k goes down the
-    second one, and up the third, which is at L R^2 h / 2 there. With y = (x - x*) / R, the planes
-    are L R^2 (g.y - c), g = (a, -b) tiny, then (1, sqrt(3)) / 2 and (1, -sqrt(3)) / 2, with
-    c >= |g|^2 / 2.
+    From the start of seed `ON_KINK`, where the planes meet, steps of length h / L along the first
+    one move x by almost nothing; step k goes down the second one, and up the third, which is at
+    L R^2 h / 2 there. With y = (x - x*) / R, the planes are L R^2 (g.y - c), g = (a, -b) tiny, then
+    (1, sqrt(3)) / 2 and (1, -sqrt(3)) / 2, with c >= |g|^2 / 2.
 
     Args:
         h: step size over 1 / L.
@@ -245,11 +260,12 @@ def two_planes(h: float, num_steps: int, minimizer: float) -> Problem:
     return Problem(
         objective=_largest,
         data=(slopes, offsets, SMOOTHNESS * depth, center),
-        start=start_near(center + np.array([RADIUS, 0.0])),
+        start=_StartOnKink(center + np.array([RADIUS, 0.0])),
         minimum=0.0,
         minimizer=center,
         minimum_kind="closed form",
         constants=Constants(convex=True),
+        nonsmooth=_largest,
         name=f"two_planes[h={h:g},num_steps={num_steps}]",
     )
 
@@ -265,15 +281,15 @@ def one_example() -> Problem:
 
 
 def separable_examples(seed: int) -> Problem:
-    """Ten random examples in 5 dimensions that a hyperplane through 0 separates.
+    """As many examples as `separable_iris` has, random ones that a hyperplane through 0 separates.
 
     Args:
         seed: of the draw.
     """
     rng = np.random.default_rng(seed)
     normal = np.linalg.qr(rng.standard_normal((DIM, 1)))[0][:, 0]
-    rows = rng.standard_normal((2 * DIM, DIM))
-    rows += (rng.uniform(0.1, 1.0, 2 * DIM) - rows @ normal)[:, None] * normal
+    rows = rng.standard_normal((_NUM_EXAMPLES, DIM))
+    rows += (rng.uniform(0.1, 1.0, _NUM_EXAMPLES) - rows @ normal)[:, None] * normal
     return _separable(f"separable_examples[seed={seed}]", rows)
 
 
@@ -289,13 +305,18 @@ def separable_iris() -> Problem:
 
 
 def _separable(name: str, rows: np.ndarray) -> Problem:
-    """Logistic regression on rows, label times features, scaled so that the longest is 1."""
+    """Logistic regression on rows, label times features, scaled so that the longest is 1.
+
+    f* = 0 is the infimum, which no point attains.
+    """
     rows = rows / np.max(np.linalg.norm(rows, axis=1))
     smoothness = float(np.linalg.eigvalsh(rows.T @ rows)[-1]) / (4 * len(rows))
     return Problem(
         objective=_logistic,
         data=(rows,),
         start=start_near(np.zeros(rows.shape[1])),
+        minimum=0.0,
+        minimum_kind="closed form",
         constants=Constants(smoothness=smoothness, convex=True, sharp=True),
         name=name,
     )

@@ -168,12 +168,12 @@ def gd_convex_opt_const_step() -> Theorem:
         r"\frac{1}{2 N h + 1} = (1 - h)^{2 N}",
         source="Taylor, Hendrickx and Glineur (2017), section 4.1.1",
         assumptions=_CLASS,
-        parameters={"N": (1, 2, 5, 20, 50)},
+        parameters={"N": (1.0, 2.0, 5.0, 20.0, 50.0)},
         method=make_method(gradient_descent),
         steps={"learning_rate": lambda N, L: best_constant_step(N) / L},
         quantity=SUBOPTIMALITY,
         formula=lambda N, L, R: L * R**2 / (4 * N * best_constant_step(N) + 2),
-        k_range=lambda N: (N, N),
+        k_range=lambda N: (int(N), int(N)),
         attained_at=(1, 2, 5, 20, 50),
         instances=lambda N: members(
             worst=lambda x: [huber(N * best_constant_step(N), x), parabola(SMOOTHNESS, x)],
@@ -189,7 +189,7 @@ def best_constant_step(num_steps: float) -> float:
     def difference(h: float) -> float:
         return 1 / (2 * num_steps * h + 1) - (1 - h) ** (2 * num_steps)
 
-    return float(scipy.optimize.brentq(difference, 1.0, 2.0, xtol=1e-15, rtol=1e-15))
+    return scipy.optimize.root_scalar(difference, bracket=(1.0, 2.0), xtol=1e-15).root
 
 
 def gd_convex_grad_dist() -> Theorem:

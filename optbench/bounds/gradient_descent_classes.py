@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+from typing import cast
+
 import numpy as np
 
 from optbench import trees
@@ -15,6 +18,7 @@ from optbench.assumption import (
 )
 from optbench.bound import Theorem
 from optbench.bounds.descent_instances import (
+    ON_KINK,
     one_example,
     separable_examples,
     separable_iris,
@@ -190,7 +194,7 @@ def gd_qg_convex() -> Theorem:
             random=robust_regression,
             data=ridge_regression(l2=0.0),
         )
-        return [_below_quadratic(instance.kind, instance.subject) for instance in found]
+        return [_below_quadratic(instance) for instance in found]
 
     return Theorem(
         name="gd_qg_convex",
@@ -212,9 +216,12 @@ def gd_qg_convex() -> Theorem:
     )
 
 
-def _below_quadratic(kind: InstanceKind, problem: Problem) -> Instance:
-    """An instance that tells the L of f - f* <= L |x - x*|^2 / 2; that of a smooth f will do."""
-    return Instance(kind, problem, symbols={"L": problem.constants.smoothness or SMOOTHNESS})
+def _below_quadratic(instance: Instance) -> Instance:
+    """The instance with the L of f - f* <= L |x - x*|^2 / 2; that of a smooth f will do."""
+    smoothness = cast(Problem, instance.subject).constants.smoothness
+    seed = ON_KINK if smoothness is None else 0
+    known = {"L": smoothness or SMOOTHNESS}
+    return dataclasses.replace(instance, seed=seed, symbols=known)
 
 
 def gd_logistic_separable() -> Theorem:

@@ -94,10 +94,10 @@ def extreme_parabolas(minimizer: float) -> tuple[Problem, Problem]:
 def _on_line(
     name: str, curvature: float, minimizer: float, threshold: float, constants: Constants
 ) -> Problem:
-    row = np.sqrt(curvature)
+    row = np.sqrt([curvature, 0.0])  # two rows, as `bent_parabola` has
     return Problem(
         objective=robust_loss,
-        data=(np.array([[row]]), np.array([row * minimizer]), np.array([threshold])),
+        data=(row[:, None], row * minimizer, np.array([threshold, np.inf])),
         start=start_near(np.array([minimizer + RADIUS])),
         minimum=0.0,
         minimizer=np.array([minimizer]),
@@ -147,7 +147,8 @@ def quadratic(seed: int) -> Problem:
         convex=True,
         quadratic=True,
     )
-    return _random(f"quadratic[seed={seed}]", rng, rows, np.full(DIM, np.inf), constants)
+    rows = np.vstack([rows, np.zeros((2 * DIM, DIM))])  # the shape of the other random instances
+    return _random(f"quadratic[seed={seed}]", rng, rows, np.full(len(rows), np.inf), constants)
 
 
 def _random(

@@ -125,15 +125,16 @@ def _kantorovich_ratio(case: Case, k: np.ndarray) -> Path:
 def _kantorovich_case(kind: InstanceKind, problem: Problem, g: np.ndarray) -> Instance:
     """A quadratic's Hessian, and a vector."""
     rows = problem.data[0]
-    constants = problem.constants
-    symbols = {"L": constants.smoothness, "mu": constants.strong_convexity}
-    name = problem.name or ""
-    return Instance(kind, Case(name=name, symbols=symbols, data=(rows.T @ rows, g)))
+    matrix = rows.T @ rows
+    curvatures = np.linalg.eigvalsh(matrix)
+    symbols = {"mu": float(curvatures[0]), "L": float(curvatures[-1])}
+    return Instance(kind, Case(name=problem.name or "", symbols=symbols, data=(matrix, g)))
 
 
 def _between_ends(rows: np.ndarray) -> np.ndarray:
-    """The sum of the first and the last row, each divided by its length."""
-    return sum(row / np.linalg.norm(row) for row in (rows[0], rows[-1]))
+    """The sum of unit eigenvectors of A = rows^T rows, for its least and its largest eigenvalue."""
+    modes = np.linalg.eigh(rows.T @ rows)[1]
+    return modes[:, 0] + modes[:, -1]
 
 
 def kantorovich() -> Theorem:
@@ -180,13 +181,13 @@ def _erring_descent(
 ) -> Optimizer:
     """x_{k+1} = x_k - eta (g + error (along g + (1 - |along|) |g| u_k)), g = grad f(x_k).
 
-    eta = `learning_rate`; u_k is a unit vector of random direction. With |along| <= 1 the error of
-    the direction is at most `error` |g|.
+    eta = `learning_rate`; u_k is the unit vector along (cos(k + 1), cos(2 (k + 1)), ...), which
+    points everywhere in turn. With |along| <= 1 the error of the direction is at most `error` |g|.
     """
 
     def step(evaluation: Evaluation, count: jax.Array, oracle: Oracle) -> Step:
         grad = trees.coordinates(evaluation.grad)
-        drawn = jax.random.normal(jax.random.fold_in(jax.random.key(0), count), grad.shape)
+        drawn = jnp.cos((count + 1.0) * jnp.arange(1.0, grad.size + 1))
         turned = jnp.linalg.norm(grad) * drawn / jnp.linalg.norm(drawn)
         direction = grad + error * (along * grad + (1 - jnp.abs(along)) * turned)
         moved = trees.unpack(trees.layout_of(evaluation.grad), direction)
@@ -202,7 +203,7 @@ def gd_inexact_rel() -> Theorem:
 
     L' = (1 + eps) L, mu' = (1 - eps) mu, for the step 2 / (L' + mu') on an L-smooth, mu-strongly
     convex function. Attained by a parabola of curvature mu with d = (1 - eps) grad f (along = -1),
-    and of curvature L with d = (1 + eps) grad f (along = 1); along = 0 errs in random directions.
+    and of curvature L with d = (1 + eps) grad f (along = 1); along = 0 errs in all directions.
 
     Source: de Klerk, Glineur and Taylor (2017), Optim. Lett. 11, Theorem 5.1, for exact line
     searches along d; (2020), SIAM J. Optim. 30(3), Theorem 5.3, for this step. The numbers are from

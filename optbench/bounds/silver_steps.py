@@ -37,10 +37,9 @@ from optbench.trajectory import Trajectory
 from optbench.transformation import from_optax
 
 _CLASS = (EXACT_GRADIENTS, SMOOTH, CONVEX)
-_STEP = {"smoothness": lambda L: L}
 _LEVELS = (1.0, 2.0, 3.0, 4.0, 6.0)
 _ENDS = tuple(2 ** int(j) - 1 for j in _LEVELS)
-_MOST_LEVELS = 8  # of the schedule for strongly convex functions: at most 2^8 steps
+_MOST_LEVELS = 6  # of the schedule for strongly convex functions: at most 2^6 steps
 _FLAT = 1000.0  # displacement of the Huber loss that stands for a straight line
 
 
@@ -79,7 +78,6 @@ def gd_silver_AP() -> Theorem:
         assumptions=_CLASS,
         parameters={"j": _LEVELS},
         method=make_method(silver_steps),
-        steps=_STEP,
         quantity=SUBOPTIMALITY,
         formula=lambda j, L, R: L * R**2 / (1 + np.sqrt(4 * _silver(2 * j) - 3)),
         k_range=_end,
@@ -108,7 +106,6 @@ def gd_silver_tight() -> Theorem:
         assumptions=_CLASS,
         parameters={"j": _LEVELS},
         method=make_method(silver_steps),
-        steps=_STEP,
         quantity=SUBOPTIMALITY,
         formula=lambda j, L, R: L * R**2 / (4 * _silver(j) - 2),
         k_range=_end,
@@ -138,7 +135,6 @@ def gd_silver_grad() -> Theorem:
         assumptions=_CLASS,
         parameters={"j": _LEVELS},
         method=make_method(silver_steps),
-        steps=_STEP,
         quantity=SQUARED_GRADIENT_NORM,
         formula=lambda j, L, f0: 2 * L * f0 / (2 * _silver(j) - 1),
         k_range=_end,
@@ -285,10 +281,10 @@ def gd_any_steps_huber_floor() -> Theorem:
         quantity=SUBOPTIMALITY,
         formula=lambda L, R, c: L * R**2 / (4 * c + 2),
         direction="lower",
-        parameters={"N": (1, 3, 10, 30)},
+        parameters={"N": (1.0, 3.0, 7.0, 31.0)},
         given={"c": "how far N steps go on a line, over |g| / L"},
-        k_range=lambda N: (N, N),
-        attained_at=(1, 3, 10, 30),
+        k_range=lambda N: (int(N), int(N)),
+        attained_at=(1, 3, 7, 31),
         instances=lambda N: _methods(),
     )
 
