@@ -13,6 +13,7 @@ import scipy.optimize
 
 from optbench.bounds.instances import (
     DIM,
+    FAR,
     RADIUS,
     SMOOTHNESS,
     STRONG_CONVEXITY,
@@ -222,14 +223,15 @@ def flat_quadratic(seed: int) -> Problem:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _StartOnKink:
-    """Seed `ON_KINK` starts at `kink`; every other seed a normal draw from it, on a smooth part."""
+    """Seed `ON_KINK` starts at `kink`; every other seed a normal draw from `away`."""
 
     kink: np.ndarray
+    away: np.ndarray
 
     def __call__(self, seed: int) -> np.ndarray:
         """The start of this seed."""
-        away = np.random.default_rng(seed).standard_normal(self.kink.shape)
-        return self.kink + away * (seed != ON_KINK)
+        drawn = np.random.default_rng(seed).standard_normal(self.away.shape)
+        return self.kink if seed == ON_KINK else self.away + drawn
 
 
 def two_planes(h: float, num_steps: int, minimizer: float) -> Problem:
@@ -237,8 +239,10 @@ def two_planes(h: float, num_steps: int, minimizer: float) -> Problem:
 
     From the start of seed `ON_KINK`, where the planes meet, steps of length h / L along the first
     one move x by almost nothing; step k goes down the second one, and up the third, which is at
-    L R^2 h / 2 there. With y = (x - x*) / R, the planes are L R^2 (g.y - c), g = (a, -b) tiny, then
-    (1, sqrt(3)) / 2 and (1, -sqrt(3)) / 2, with c >= |g|^2 / 2.
+    L R^2 h / 2 there. Other seeds start far up the third, where f has derivatives.
+
+    With y = (x - x*) / R, the planes are L R^2 (g.y - c), g = (a, -b) tiny, then (1, sqrt(3)) / 2
+    and (1, -sqrt(3)) / 2, with c >= |g|^2 / 2.
 
     Args:
         h: step size over 1 / L.
@@ -260,7 +264,7 @@ def two_planes(h: float, num_steps: int, minimizer: float) -> Problem:
     return Problem(
         objective=_largest,
         data=(slopes, offsets, SMOOTHNESS * depth, center),
-        start=_StartOnKink(center + np.array([RADIUS, 0.0])),
+        start=_StartOnKink(center + np.array([RADIUS, 0.0]), away=center + FAR * up),
         minimum=0.0,
         minimizer=center,
         minimum_kind="closed form",
