@@ -99,8 +99,8 @@ def gd_nonconvex_tight() -> Theorem:
         min_{i <= k} |grad f(x_i)|^2 <= 4 L (f(x_0) - f*) / (k min(4 h - h^3, 4 h - h^2) + 2).
 
     Attained for h <= 1 by a sawtooth, for each k another, whose run is exact in binary fractions.
-    For h > 1 the gradients of a worst case turn in a plane by the angle whose cosine is
-    1 - h^2 / 2, in each step; no such function is among the instances.
+    For h > 1 no instance attains it: gradients of a worst case turn in a plane, in each step by an
+    angle whose cosine is 1 - h^2 / 2. Semidefinite programs attain it for h to 1.7 and k = 1, 2, 3.
 
     Source: Abbaszadehpeivasti, de Klerk and Zamani (2022), Optim. Lett. 16, Theorem 2; its number
     is from memory.

@@ -32,7 +32,7 @@ from optbench.quantity import (
 
 _CLASS = (EXACT_GRADIENTS, SMOOTH, STRONGLY_CONVEX)
 _STEP = {"learning_rate": lambda h, L: h / L}
-_BENT_AT = (1, 2, 5, 10, 30)
+_BENT_AT = (1, 2, 5, 30)
 
 
 def rate(h: float, mu: float, L: float) -> float:
