@@ -26,6 +26,7 @@ LONGER = 1.05
 # Kinds of instances that a theorem about a method lacks, and why.
 LACKS: dict[str, tuple[set[str], str]] = {
     # gradient descent
+    "gd_logistic_separable": ({"translated"}, "it starts at 0, and f has no minimizer"),
     # acceleration, momentum, conjugate gradients
     # nonsmooth, proximal, projected
     # second order
@@ -46,6 +47,7 @@ POWERLESS: dict[str, str] = {
 # Tight statements about something that takes no step, so that none could be longer.
 STEPLESS: dict[str, str] = {
     # gradient descent
+    "kantorovich": "an inequality for a matrix and a vector",
     # acceleration, momentum, conjugate gradients
     # nonsmooth, proximal, projected, online
     # second order

@@ -94,10 +94,10 @@ def extreme_parabolas(minimizer: float) -> tuple[Problem, Problem]:
 def _on_line(
     name: str, curvature: float, minimizer: float, threshold: float, constants: Constants
 ) -> Problem:
-    row = np.sqrt(curvature)
+    row = np.sqrt([curvature, 0.0])  # two rows, as `bent_parabola` has
     return Problem(
-        objective=_robust_loss,
-        data=(np.array([[row]]), np.array([row * minimizer]), np.array([threshold])),
+        objective=robust_loss,
+        data=(row[:, None], row * minimizer, np.array([threshold, np.inf])),
         start=start_near(np.array([minimizer + RADIUS])),
         minimum=0.0,
         minimizer=np.array([minimizer]),
@@ -147,7 +147,8 @@ def quadratic(seed: int) -> Problem:
         convex=True,
         quadratic=True,
     )
-    return _random(f"quadratic[seed={seed}]", rng, rows, np.full(DIM, np.inf), constants)
+    rows = np.vstack([rows, np.zeros((2 * DIM, DIM))])  # the shape of the other random instances
+    return _random(f"quadratic[seed={seed}]", rng, rows, np.full(len(rows), np.inf), constants)
 
 
 def _random(
@@ -159,7 +160,7 @@ def _random(
 ) -> Problem:
     minimizer = rng.standard_normal(DIM)
     return Problem(
-        objective=_robust_loss,
+        objective=robust_loss,
         data=(rows, rows @ minimizer, thresholds),
         start=start_near(minimizer + rng.uniform(0.5, 5.0) * rng.standard_normal(DIM)),
         minimum=0.0,
@@ -191,7 +192,7 @@ def ridge_regression(l2: float) -> Problem:
     minimizer = np.linalg.lstsq(rows, targets, rcond=None)[0]
     curvatures = np.linalg.eigvalsh(rows.T @ rows)
     return Problem(
-        objective=_robust_loss,
+        objective=robust_loss,
         data=(rows, targets, np.full(len(rows), np.inf)),
         start=start_near(np.zeros(dim)),
         minimum=float(np.sum((rows @ minimizer - targets) ** 2) / 2),
@@ -208,7 +209,8 @@ def ridge_regression(l2: float) -> Problem:
     )
 
 
-def _robust_loss(params: Any, rows: Any, targets: Any, thresholds: Any) -> Any:
+def robust_loss(params: Any, rows: Any, targets: Any, thresholds: Any) -> Any:
+    """The objective of all of them: sum_i h_i(a_i.x - b_i)."""
     sizes = jnp.abs(rows @ params - targets)
     inside = jnp.minimum(sizes, thresholds)
     return jnp.sum(inside * (sizes - inside / 2))
