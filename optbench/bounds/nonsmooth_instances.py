@@ -17,7 +17,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from optbench.bounds.instances import DIM, FAR, NUM_RANDOM, RADIUS, STRONG_CONVEXITY
+from optbench.bounds.instances import DIM, FAR, NUM_RANDOM, RADIUS
 from optbench.case import Instance
 from optbench.problem import Constants, Params, Problem
 from optbench.start import start_near
@@ -194,60 +194,6 @@ def wedge(angle: float, minimizer: float) -> Instance:
     return Instance(kind, problem, symbols={"s": LIPSCHITZ * np.sin(angle / 2)})
 
 
-def curved(minimizer: float) -> Problem:
-    """f(x) = mu |x - x*|^2 / 2 on |x - x*| <= R, on a line, with mu = 1 / 4 and R = 1.5."""
-    rows = np.sqrt(STRONG_CONVEXITY) * np.ones((1, 1))
-    return _in_ball("curved", rows, np.array([minimizer]), np.array([RADIUS]))
-
-
-def curved_random(seed: int) -> Problem:
-    """A random quadratic in 5 dimensions, on the ball around x* that starts at x_0."""
-    rng = np.random.default_rng(seed)
-    rows = rng.standard_normal((2 * DIM, DIM)) * rng.uniform(0.3, 3.0, (2 * DIM, 1))
-    return _in_ball(f"curved_random[seed={seed}]", rows, *rng.standard_normal((2, DIM)))
-
-
-@functools.lru_cache(maxsize=1)
-def curved_data() -> Problem:
-    """Half the mean squared residual of linear regression on `iris`, on a ball around x*."""
-    features, labels = iris()
-    rows = features / np.sqrt(len(labels))
-    minimizer = np.linalg.lstsq(features, labels, rcond=None)[0]
-    return _in_ball("curved_iris", rows, minimizer, -minimizer)
-
-
-def _in_ball(name: str, rows: np.ndarray, minimizer: np.ndarray, moved: np.ndarray) -> Problem:
-    """|rows (x - x*)|^2 / 2 on |x - x*| <= |x_0 - x*|, where |grad f| <= L |x_0 - x*|."""
-    curvatures, radius = np.linalg.eigvalsh(rows.T @ rows), float(np.linalg.norm(moved))
-    return Problem(
-        objective=_quadratic_in_ball,
-        data=(rows, minimizer, np.asarray(radius)),
-        start=_StartInBall(minimizer, moved),
-        minimum=0.0,
-        minimizer=minimizer,
-        minimum_kind="closed form",
-        prox=_to_ball,
-        constants=Constants(
-            smoothness=float(curvatures[-1]),
-            strong_convexity=float(curvatures[0]),
-            gradient_bound=float(curvatures[-1]) * radius,
-            convex=True,
-            quadratic=True,
-        ),
-        name=name,
-    )
-
-
-def _quadratic_in_ball(params: Any, rows: Any, center: Any, radius: Any) -> Any:
-    return jnp.sum((rows @ (params - center)) ** 2) / 2
-
-
-def _to_ball(params: Any, step: Any, rows: Any, center: Any, radius: Any) -> Any:
-    moved = params - center
-    length = jnp.sqrt(jnp.sum(moved**2))
-    return center + moved * (radius / jnp.maximum(length, radius))
-
-
 def with_others(*worst: Problem) -> tuple[Instance, ...]:
     """Worst instances from their kinks, next to random ones and real data.
 
@@ -278,18 +224,6 @@ class _StartAtKink:
     def __call__(self, seed: int) -> Params:
         away = np.random.default_rng(seed).standard_normal(self.kink.shape)
         return self.kink + (0.0 if seed == AT_KINK else RADIUS) * away
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class _StartInBall:
-    """Seed 0 starts at center + moved, every other seed between that point and the center."""
-
-    center: np.ndarray
-    moved: np.ndarray
-
-    def __call__(self, seed: int) -> Params:
-        share = 1.0 if seed == 0 else np.random.default_rng(seed).uniform(0.3, 0.9)
-        return self.center + share * self.moved
 
 
 def _piecewise(

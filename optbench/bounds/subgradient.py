@@ -20,14 +20,12 @@ from optbench.bounds.instances import NUM_RANDOM, RADIUS
 from optbench.bounds.nonsmooth_instances import (
     HORIZONS,
     at_both,
-    curved,
-    curved_data,
-    curved_random,
     descending,
     opposed,
     resisting,
     with_others,
 )
+from optbench.bounds.quadratic_instances import curved, curved_data, curved_random
 from optbench.case import Instance
 from optbench.method import make_method
 from optbench.optimizer import Optimizer, Scalar, State, Step
