@@ -28,6 +28,10 @@ LACKS: dict[str, tuple[set[str], str]] = {
     # gradient descent
     # acceleration, momentum, conjugate gradients
     # nonsmooth, proximal, projected
+    "frank_wolfe": ({"translated"}, "x* is on the simplex"),
+    "frank_wolfe_gap": ({"translated"}, "x* is on the simplex"),
+    "lb_frank_wolfe": ({"random", "translated", "data"}, "it is about one function"),
+    "mirror_eg": ({"translated"}, "x* is on the simplex"),
     # second order
     # stochastic
     # adaptive, clipping
@@ -48,6 +52,8 @@ STEPLESS: dict[str, str] = {
     # gradient descent
     # acceleration, momentum, conjugate gradients
     # nonsmooth, proximal, projected, online
+    "lb_subgradient": "it bounds every method, whatever its steps",
+    "perceptron": "from weights 0 its mistakes do not depend on its step",
     # second order
     # stochastic
     # adaptive, clipping, continuous time
