@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Iterable
+from collections.abc import Callable
 from typing import Any
 
 import jax.numpy as jnp
@@ -17,6 +17,7 @@ from optbench.case import Instance
 from optbench.problem import Constants, Params, Problem
 from optbench.start import start_near
 
+WORST_AFTER = (1, 2, 5, 20, 100)  # steps for which there is a worst instance
 PROX = Assumption(
     "a prox of the nonsmooth part",
     lambda p: p.nonsmooth is None or p.prox is not None,
@@ -168,9 +169,14 @@ def squares_of_tumors() -> Problem:
     return _least_squares("squares_tumors", rows, targets, np.zeros(rows.shape[1]))
 
 
-def composite_members(displacements: Iterable[float]) -> tuple[Instance, ...]:
-    """Slides, lassos, and a regression with nonnegative coefficients."""
-    lengths = tuple(displacements)
+def composite_members(displacement: Callable[[int], float]) -> tuple[Instance, ...]:
+    """Slides, lassos, and a regression with nonnegative coefficients.
+
+    Args:
+        displacement: number of steps k -> how far they move down a constant slope, in units of a
+            step. There is a slide for each k at which it is worst.
+    """
+    lengths = [displacement(k) for k in WORST_AFTER]
     return (
         *(Instance("worst", slide(c, 0.0)) for c in lengths),
         *(Instance("translated", slide(c, FAR)) for c in lengths),

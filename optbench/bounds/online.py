@@ -34,9 +34,10 @@ def hedge_regret() -> Theorem:
     Theorem 3.7 for the limit (their numbers are from memory).
     """
 
-    def instances(T: int) -> tuple[Instance, ...]:
-        tossed = [coins(T, experts, seed) for experts in (2, 10, 1000) for seed in range(2)]
-        return Instance("worst", alternatives(T)), *(Instance("random", case) for case in tossed)
+    def instances(T: float) -> tuple[Instance, ...]:
+        tossed = [coins(int(T), experts, seed) for experts in (2, 10, 1000) for seed in range(2)]
+        turns = Instance("worst", alternatives(int(T)))
+        return turns, *(Instance("random", case) for case in tossed)
 
     return Theorem(
         name="hedge_regret",
@@ -47,8 +48,8 @@ def hedge_regret() -> Theorem:
         source="Cesa-Bianchi and Lugosi (2006), Theorem 2.2",
         assumptions=(_BETWEEN_0_AND_1,),
         given={"N": "number of experts"},
-        parameters={"T": (1, 10, 100, 1000)},
-        k_range=lambda T: (T, T),
+        parameters={"T": (1.0, 10.0, 100.0, 1000.0)},
+        k_range=lambda T: (int(T), int(T)),
         method=Recursion("Hedge", _hedge),
         steps={"learning_rate": lambda N, T: np.sqrt(8 * np.log(N) / T)},
         quantity=REGRET,
@@ -62,13 +63,13 @@ def coins(num_rounds: int, num_experts: int, seed: int) -> Case:
     """Losses that are 0 or 1 by the toss of a coin."""
     losses = np.random.default_rng(seed).integers(0, 2, (num_rounds, num_experts)).astype(float)
     name = f"coins[experts={num_experts}, seed={seed}]"
-    return Case(name=name, symbols={"N": num_experts}, data=losses)
+    return Case(name=name, symbols={"N": float(num_experts)}, data=losses)
 
 
 def alternatives(num_rounds: int) -> Case:
     """Two experts who lose in turn."""
     losses = np.eye(2)[np.arange(num_rounds) % 2]
-    return Case(name="alternatives", symbols={"N": 2}, data=losses)
+    return Case(name="alternatives", symbols={"N": 2.0}, data=losses)
 
 
 _BETWEEN_0_AND_1 = Condition(
@@ -123,9 +124,9 @@ def ogd_regret() -> Theorem:
     from memory); the instance is found here.
     """
 
-    def instances(N: int) -> tuple[Instance, ...]:
-        found = [Instance("random", scattered(N, seed)) for seed in range(3)]
-        worst = marching(N, 0.0, 1.0), marching(N, 0.1 / N, 1.05)
+    def instances(N: float) -> tuple[Instance, ...]:
+        found = [Instance("random", scattered(int(N), seed)) for seed in range(3)]
+        worst = marching(int(N), 0.0, 1.0), marching(int(N), 0.1 / N, 1.05)
         return *(Instance("worst", case) for case in worst), *found
 
     return Theorem(
@@ -136,8 +137,8 @@ def ogd_regret() -> Theorem:
         source="Zinkevich (2003), ICML",
         assumptions=(_WITHIN_G_AND_D,),
         given={"G": "largest |gradient|", "D": "diameter of the feasible set"},
-        parameters={"N": (2, 5, 20)},
-        k_range=lambda N: (N, N),
+        parameters={"N": (2.0, 5.0, 20.0)},
+        k_range=lambda N: (int(N), int(N)),
         method=Recursion("online gradient descent", _descended),
         steps={"learning_rate": lambda N, G, D: D / (G * np.sqrt(N))},
         quantity=REGRET,
@@ -231,9 +232,9 @@ def perceptron() -> Theorem:
     Source: Novikoff (1962), "On convergence proofs on perceptrons".
     """
 
-    def instances(d: int) -> tuple[Instance, ...]:
+    def instances(d: float) -> tuple[Instance, ...]:
         return (
-            Instance("worst", orthogonal(d)),
+            Instance("worst", orthogonal(int(d))),
             *(Instance("random", separated(seed)) for seed in range(3)),
             Instance("data", setosa()),
         )
@@ -246,8 +247,8 @@ def perceptron() -> Theorem:
         source="Novikoff (1962)",
         assumptions=(_SEPARATED,),
         given={"r": "largest length of an example", "gamma": "margin"},
-        parameters={"d": (1, 5, 20)},
-        k_range=lambda d: (d, 3 * d),
+        parameters={"d": (1.0, 5.0, 20.0)},
+        k_range=lambda d: (int(d), 3 * int(d)),
         method=Recursion("perceptron", _mistaken),
         quantity=MISTAKES,
         formula=lambda r, gamma: (r / gamma) ** 2,

@@ -13,6 +13,7 @@ from optbench.bound import Theorem
 from optbench.bounds.composite_instances import (
     PROX,
     PROX_OF_ALL,
+    WORST_AFTER,
     composite_members,
     cone,
     lasso,
@@ -28,8 +29,6 @@ from optbench.optimizers.first_order.proximal import proximal_gradient
 from optbench.oracle import Calls, Evaluation, Oracle
 from optbench.problem import Params
 from optbench.quantity import DISTANCE, SUBOPTIMALITY
-
-_STEPS = (1, 2, 5, 20, 100)  # at which a worst instance attains a bound
 
 
 def ppa() -> Theorem:
@@ -54,9 +53,9 @@ def ppa() -> Theorem:
         steps={"learning_rate": lambda a: a},
         quantity=SUBOPTIMALITY,
         formula=lambda k, R, a: R**2 / (4 * a * k),
-        attained_at=_STEPS,
+        attained_at=WORST_AFTER,
         instances=lambda a: members(
-            worst=lambda x: [cone(RADIUS / (2 * a * k), x) for k in _STEPS],
+            worst=lambda x: [cone(RADIUS / (2 * a * k), x) for k in WORST_AFTER],
             random=random_squares,
             data=squares_of_tumors(),
         ),
@@ -81,7 +80,7 @@ def ista_classic() -> Theorem:
         steps={"learning_rate": lambda L: 1 / L},
         quantity=SUBOPTIMALITY,
         formula=lambda k, L, R: L * R**2 / (2 * k),
-        instances=lambda: composite_members(_STEPS),
+        instances=lambda: composite_members(float),
     )
 
 
@@ -105,8 +104,8 @@ def ista_tight() -> Theorem:
         steps={"learning_rate": lambda L: 1 / L},
         quantity=SUBOPTIMALITY,
         formula=lambda k, L, R: L * R**2 / (4 * k),
-        attained_at=_STEPS,
-        instances=lambda: composite_members(_STEPS),
+        attained_at=WORST_AFTER,
+        instances=lambda: composite_members(float),
     )
 
 
@@ -129,7 +128,7 @@ def fista_composite() -> Theorem:
         quantity=SUBOPTIMALITY,
         formula=lambda k, L, R: 2 * L * R**2 / (k + 1) ** 2,
         error_growth=accelerated,
-        instances=lambda: composite_members(map(_displacement, _STEPS)),
+        instances=lambda: composite_members(_displacement),
     )
 
 
@@ -184,8 +183,8 @@ def fista_simple_tight() -> Theorem:
         quantity=SUBOPTIMALITY,
         formula=lambda k, L, R: 2 * L * R**2 / (k**2 + 5 * k + 2),
         error_growth=accelerated,
-        attained_at=_STEPS,
-        instances=lambda: composite_members(map(_displacement, _STEPS)),
+        attained_at=WORST_AFTER,
+        instances=lambda: composite_members(_displacement),
     )
 
 

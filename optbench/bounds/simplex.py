@@ -64,7 +64,7 @@ def frank_wolfe() -> Theorem:
         steps={"numerator": lambda: 2.0},
         quantity=SUBOPTIMALITY,
         formula=lambda k, L, D: 2 * L * D**2 / (k + 2),
-        instances=lambda: on_simplex(edge(), squared_norm(21)),
+        instances=lambda: on_simplex(edge(), squared_norm(5)),
     )
 
 
@@ -104,7 +104,7 @@ def frank_wolfe_gap() -> Theorem:
         quantity=_DUALITY_GAP,
         formula=lambda k, L, D: 27 / 4 * L * D**2 / (k + 2),
         k_range=(2, 100),
-        instances=lambda: on_simplex(edge(), squared_norm(21)),
+        instances=lambda: on_simplex(edge(), squared_norm(5)),
     )
 
 
@@ -182,8 +182,8 @@ def mirror_eg() -> Theorem:
         source="Bubeck (2015), Theorem 4.2",
         assumptions=(EXACT_GRADIENTS, CONVEX, SIMPLEX, BARYCENTER),
         given={"B": "largest |partial derivative|"},
-        parameters={"T": (1, 5, 20)},
-        k_range=lambda T: (T, T),
+        parameters={"T": (1.0, 5.0, 20.0)},
+        k_range=lambda T: (int(T), int(T)),
         method=make_method(_exponentiated_gradient),
         steps={"learning_rate": lambda B, n, T: np.sqrt(2 * np.log(n) / T) / B},
         quantity=_EARLIER_MEAN,

@@ -62,12 +62,15 @@ def squared_norm(dim: int) -> Problem:
 
 
 def edge() -> Problem:
-    """f(x) = 4 (x_2 - 1/20)^2 + constant in two dimensions, from the vertex next to x*, with L = 4.
+    """f(x) = 4 (x_2 - 1/20)^2 + constant between two vertices of five, from that next to x*; L = 4.
 
-    The first step of Frank and Wolfe leads to the other vertex.
+    The first step of Frank and Wolfe leads to the other one. The last three are far too high.
     """
-    columns, slope = np.array([[-np.sqrt(2.0), np.sqrt(2.0)]]), np.array([0.0, 3.6])
-    return _on_simplex("edge", columns, np.array([0.95, 0.05]), np.array([1.0, 0.0]), slope)
+    columns, slope = np.zeros((DIM, DIM)), np.full(DIM, 100.0)
+    columns[0, :2] = -np.sqrt(2.0), np.sqrt(2.0)
+    slope[:2] = 0.0, 3.6
+    minimizer = np.array([0.95, 0.05, 0.0, 0.0, 0.0])
+    return _on_simplex("edge", columns, minimizer, np.eye(DIM)[0], slope)
 
 
 def hull(seed: int, centered: bool = False) -> Problem:
@@ -81,23 +84,22 @@ def hull(seed: int, centered: bool = False) -> Problem:
 
 @functools.lru_cache(maxsize=2)
 def hull_of_irises(centered: bool = False) -> Problem:
-    """How near 0 a mean of 5 irises comes: an average flower of those of one kind."""
-    columns = iris()[0][100:105].T
+    """How near 0 a mean of 5 irises of one kind comes."""
+    columns = iris()[0][100:105].T  # [5, 5], four features and the column of ones
     start = np.full(DIM, 1 / DIM) if centered else np.eye(DIM)[0]
     name = f"hull_of_irises[centered={centered}]"
     return _on_simplex(name, columns, nearest_in_hull(columns), start)
 
 
-def two_slopes(difference: float) -> Problem:
-    """f(x) = d (x_2 - x_1) in two dimensions, from the barycenter, with x* = (1, 0).
+def two_slopes(size: float) -> Problem:
+    """f(x) = B (1 - 2 x_1) in five dimensions, from the barycenter, with x* = (1, 0, ...).
 
     Args:
-        difference: d.
+        size: B.
     """
-    slope = difference * np.array([-1.0, 1.0])
-    name = f"two_slopes[difference={difference:g}]"
-    at = np.array([1.0, 0.0])
-    return _on_simplex(name, np.zeros((1, 2)), at, np.full(2, 0.5), slope)
+    vertex, slope = np.eye(DIM)[0], size * (1 - 2 * np.eye(DIM)[0])
+    columns, center = np.zeros((DIM, DIM)), np.full(DIM, 1 / DIM)
+    return _on_simplex(f"two_slopes[size={size:g}]", columns, vertex, center, slope)
 
 
 def on_simplex(*worst: Problem, centered: bool = False) -> tuple[Instance, ...]:

@@ -55,9 +55,9 @@ def subgrad_best() -> Theorem:
     def length(N: float, R: float) -> float:
         return R / np.sqrt(N + 1)
 
-    def against_longer(N: int, minimizer: float) -> Problem:
-        longer = np.full(N + 1, 1.05 * length(N, RADIUS))
-        return descending(longer, f"descending[constant={N}]", minimizer, 0.05 / N)
+    def against_longer(N: float, minimizer: float) -> Problem:
+        longer = np.full(int(N) + 1, 1.05 * length(N, RADIUS))
+        return descending(longer, f"descending[constant={N:g}]", minimizer, 0.05 / N)
 
     return Theorem(
         name="subgrad_best",
@@ -66,15 +66,15 @@ def subgrad_best() -> Theorem:
         latex=r"\min_{i \leq N} f(x_i) - f_\star \leq \frac{G \|x_0 - x_\star\|}{\sqrt{N + 1}}",
         source="Nesterov (2018), Theorem 3.2.2",
         assumptions=(EXACT_GRADIENTS, LIPSCHITZ, CONVEX),
-        parameters={"N": HORIZONS},
-        k_range=lambda N: (N, N),
+        parameters={"N": tuple(map(float, HORIZONS))},
+        k_range=lambda N: (int(N), int(N)),
         method=make_method(gradient_descent),
         steps={"learning_rate": lambda N, G, R: length(N, R) / G},
         quantity=BEST_SUBOPTIMALITY,
         formula=lambda k, G, R: G * R / np.sqrt(k + 1),
         attained_at=HORIZONS,
         instances=lambda N: with_others(
-            *at_both(lambda x: resisting(N, x)), *at_both(lambda x: against_longer(N, x))
+            *at_both(lambda x: resisting(int(N), x)), *at_both(lambda x: against_longer(N, x))
         ),
     )
 
@@ -102,9 +102,9 @@ def subgrad_variable() -> Theorem:
         h = eta(N, R) * shape(N)
         return G * (R**2 + h @ h) / (2 * h.sum())
 
-    def worst(N: int, minimizer: float) -> Problem:
+    def worst(N: float, minimizer: float) -> Problem:
         lengths = eta(N, RADIUS) * shape(N)
-        return descending(lengths, f"descending[horizon={N}]", minimizer)
+        return descending(lengths, f"descending[horizon={N:g}]", minimizer)
 
     return Theorem(
         name="subgrad_variable",
@@ -114,8 +114,8 @@ def subgrad_variable() -> Theorem:
         r"G \frac{\|x_0 - x_\star\|^2 + \sum_{i \leq N} h_i^2}{2 \sum_{i \leq N} h_i}",
         source="Nesterov (2018), equation 3.2.14",
         assumptions=(EXACT_GRADIENTS, LIPSCHITZ, CONVEX),
-        parameters={"N": HORIZONS},
-        k_range=lambda N: (N, N),
+        parameters={"N": tuple(map(float, HORIZONS))},
+        k_range=lambda N: (int(N), int(N)),
         method=make_method(subgradient),
         steps={"learning_rate": lambda N, R: eta(N, R)},
         quantity=BEST_SUBOPTIMALITY,
@@ -141,15 +141,15 @@ def subgrad_last_linear_decay() -> Theorem:
         latex=r"f(x_N) - f_\star \leq \frac{G \|x_0 - x_\star\|}{\sqrt{N + 1}}",
         source="Zamani and Glineur (2023), arXiv:2307.11134",
         assumptions=(EXACT_GRADIENTS, LIPSCHITZ, CONVEX),
-        parameters={"N": HORIZONS},
-        k_range=lambda N: (N, N),
+        parameters={"N": tuple(map(float, HORIZONS))},
+        k_range=lambda N: (int(N), int(N)),
         method=make_method(linear_decay, inner=make_method(gradient_descent)),
         steps={"learning_rate": lambda N, G, R: R * N / (G * (N + 1) ** 1.5)},
         quantity=SUBOPTIMALITY,
         formula=lambda k, G, R: G * R / np.sqrt(k + 1),
         attained_at=HORIZONS,
         instances=lambda N: with_others(
-            *at_both(lambda x: resisting(N, x)), *at_both(lambda x: opposed(N, x))
+            *at_both(lambda x: resisting(int(N), x)), *at_both(lambda x: opposed(int(N), x))
         ),
     )
 
@@ -253,11 +253,11 @@ def inexact_subgrad_eps() -> Theorem:
         r"\frac{\|x_0 - x_\star\|^2}{2 (k + 1) a} + \frac{a G^2}{2} + \epsilon",
         source="Millan and Machado (2019), Lemma 2",
         assumptions=(EXACT_GRADIENTS, LIPSCHITZ, CONVEX),
-        parameters={"N": (5,), "eps": (0.01, 1.0)},
+        parameters={"N": (5.0,), "eps": (0.01, 1.0)},
         k_range=(1, 20),
         method=make_method(_displaced),
         steps={"learning_rate": length, "displacement": lambda G, eps: eps / (2 * G)},
         quantity=BEST_SUBOPTIMALITY,
         formula=bound,
-        instances=lambda N, eps: with_others(*at_both(lambda x: resisting(N, x))),
+        instances=lambda N, eps: with_others(*at_both(lambda x: resisting(int(N), x))),
     )
