@@ -12,7 +12,15 @@ import numpy as np
 import scipy.optimize
 
 from optbench.assumption import Assumption
-from optbench.bounds.instances import DIM, FAR, NUM_RANDOM, RADIUS, SMOOTHNESS, ridge_regression
+from optbench.bounds.instances import (
+    DIM,
+    FAR,
+    NUM_RANDOM,
+    RADIUS,
+    SMOOTHNESS,
+    STRONG_CONVEXITY,
+)
+from optbench.bounds.quadratic_instances import squares_of_irises
 from optbench.case import Instance
 from optbench.problem import Constants, Params, Problem
 from optbench.start import start_near
@@ -47,7 +55,7 @@ def slide(displacement: float, minimizer: float) -> Problem:
         (np.zeros((1, 1)), np.zeros(1), np.array([slope]), np.array([minimizer])),
         minimizer=np.array([minimizer]),
         start=np.array([minimizer + RADIUS]),
-        smoothness=SMOOTHNESS,
+        curvatures=(0.0, SMOOTHNESS),
     )
 
 
@@ -69,7 +77,7 @@ def nonnegative_regression() -> Problem:
         (rows, targets, np.zeros(dim), np.zeros(dim)),
         minimizer=scipy.optimize.nnls(rows, targets)[0],
         start=np.ones(dim),
-        smoothness=float(np.linalg.eigvalsh(rows.T @ rows)[-1]),
+        curvatures=tuple(map(float, np.linalg.eigvalsh(rows.T @ rows)[[0, -1]])),
     )
 
 
@@ -163,10 +171,26 @@ def random_squares(seed: int) -> Problem:
 
 
 @functools.lru_cache(maxsize=1)
-def squares_of_tumors() -> Problem:
-    """The regression of `ridge_regression` without penalty, given by its prox."""
-    rows, targets, _ = ridge_regression(l2=0.0).data
-    return _least_squares("squares_tumors", rows, targets, np.zeros(rows.shape[1]))
+def regression_of_irises() -> Problem:
+    """`squares_of_irises` given by its prox, from x_0 = 0."""
+    return _least_squares("regression_of_irises", *squares_of_irises(), np.zeros(DIM))
+
+
+def bowl(curvature: float, minimizer: float) -> Problem:
+    """lambda (x - x*)^2 / 2 on a half-line that ends far from all x_k, R = 1.5, mu = 1 / 4, L = 4.
+
+    Args:
+        curvature: lambda, in [mu, L].
+        minimizer: x*.
+    """
+    row, at = np.full((1, 1), np.sqrt(curvature)), np.array([minimizer])
+    return _above(
+        f"bowl[curvature={curvature:g}]",
+        (row, row @ at, np.zeros(1), at - 100.0),
+        minimizer=at,
+        start=at + RADIUS,
+        curvatures=(STRONG_CONVEXITY, SMOOTHNESS),
+    )
 
 
 def composite_members(displacement: Callable[[int], float]) -> tuple[Instance, ...]:
@@ -191,9 +215,9 @@ def _above(
     *,
     minimizer: np.ndarray,
     start: np.ndarray,
-    smoothness: float,
+    curvatures: tuple[float, float],
 ) -> Problem:
-    """|A x - b|^2 / 2 + s.x over x >= l, data = (A, b, s, l)."""
+    """|A x - b|^2 / 2 + s.x over x >= l, data = (A, b, s, l), mu and L the curvatures."""
     rows, targets, slope, _ = data
     residual = rows @ minimizer - targets
     return Problem(
@@ -204,7 +228,9 @@ def _above(
         minimizer=minimizer,
         minimum_kind="closed form",
         prox=_raised,
-        constants=Constants(smoothness=smoothness, convex=True, quadratic=True),
+        constants=Constants(
+            strong_convexity=curvatures[0], smoothness=curvatures[1], convex=True, quadratic=True
+        ),
         name=name,
     )
 

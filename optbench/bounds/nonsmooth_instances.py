@@ -1,45 +1,46 @@
 """Convex functions with kinks: those that subgradient methods find hardest, and others.
 
-All are sums of maxima of linear pieces,
+All are the largest of 12 linear pieces in 11 dimensions, with f* = 0,
 
-    f(x) = sum_j max_i (a_ji.x - b_ji),
+    f(x) = max_i a_i.(x - x*),
 
-with f* = 0. Where pieces tie, the subgradient is the slope of the first of them, so that a piece
-that has not been met yet can stay hidden: `jnp.max` would share the gradient among all of them.
+and share one compiled program. Where pieces tie, the subgradient is the slope of the first of them,
+so that a piece that has not been met yet can stay hidden: `jnp.max` would share the gradient among
+all of them.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
-from optbench.bounds.instances import DIM, FAR, NUM_RANDOM, RADIUS
-from optbench.case import Instance
+from optbench.bounds.instances import FAR, NUM_RANDOM, RADIUS
+from optbench.case import Instance, InstanceKind
 from optbench.problem import Constants, Params, Problem
-from optbench.start import start_near
 
 LIPSCHITZ = 3.0  # G of the worst functions
 HORIZONS = (1, 2, 5, 10)  # steps after which they are worst
-AT_KINK = 2  # the seed that starts a worst function where its pieces tie
-_PIECES = max(HORIZONS) + 1  # all of them have this many dimensions, to share one program
+AT_KINK = 2  # the seed that starts where pieces may tie
+_DIM = max(HORIZONS) + 1
 
 
 def adversary(
     name: str, minimizer: float, correlations: np.ndarray, levels: np.ndarray | None = None
 ) -> Problem:
-    """f(x) = max(max_i G u_i.(x - x_0) + v + l_i, 0) with |u_i| = 1, G = 3, R = |x_0 - x*| = 1.5.
+    """f(x) = max(max_i G u_i.(x - x*), 0) with |u_i| = 1, G = 3, R = |x_0 - x*| = 1.5.
 
-    All pieces are 0 at x*, which lies in the span of the u_i as seen from x_0: that decides v.
+    x_0 - x* is in the span of the u_i, and the piece i starts at v + l_i; R decides v.
 
     Args:
         name: in the tables.
         minimizer: every coordinate of x*.
         correlations: [m, m] of u_i.u_j; a positive definite matrix with ones on its diagonal.
-        levels: [m] l_i, by how much a piece is higher than v at x_0; 0 by default.
+        levels: [m] l_i; 0 by default.
     """
     unit = np.linalg.cholesky(correlations)  # rows u_i
     count = len(unit)
@@ -48,17 +49,13 @@ def adversary(
     square, mixed = even @ even, even @ uneven
     reach = (LIPSCHITZ * RADIUS) ** 2 - uneven @ uneven
     level = (-mixed + np.sqrt(mixed**2 + square * reach)) / square
-    start = np.full(_PIECES, minimizer)
-    start[:count] += (level * even + uneven) / LIPSCHITZ
-    rows = np.zeros((_PIECES + 1, _PIECES))
-    rows[:count, :count] = LIPSCHITZ * unit
-    offsets = rows @ start
-    offsets[:count] -= level + levels
-    return _piecewise(name, rows[None], offsets[None], np.full(_PIECES, minimizer), start)
+    moved = np.zeros(_DIM)
+    moved[:count] = (level * even + uneven) / LIPSCHITZ
+    return _largest(name, LIPSCHITZ * unit, np.full(_DIM, minimizer), moved)
 
 
 def resisting(horizon: int, minimizer: float) -> Problem:
-    """G max(max_i (x_i - x*_i), 0) over the first N + 1 coordinates, from where all are equal.
+    """G max(max_i (x_i - x*), 0) over the first N + 1 coordinates, from where all are equal.
 
     Each subgradient tells of one coordinate alone: after N of them another is still where it was,
     and f - f* = G R / sqrt(N + 1), whatever the steps.
@@ -110,69 +107,52 @@ def descending(
     return adversary(name, minimizer, correlations, levels)
 
 
+def against_longer(horizon: int, minimizer: float) -> Problem:
+    """`descending` for constant steps 1.05 R / sqrt(N + 1): worse for them than `resisting`."""
+    lengths = np.full(horizon + 1, 1.05 * RADIUS / np.sqrt(horizon + 1))
+    return descending(lengths, f"descending[constant={horizon}]", minimizer, 0.05 / horizon)
+
+
 def pieces(seed: int) -> Problem:
-    """The largest of 12 random slopes in 11 dimensions, 0 at a random x* and higher elsewhere."""
+    """The largest of 12 random slopes, 0 at a random x* and higher elsewhere."""
     rng = np.random.default_rng(seed)
-    rows = rng.standard_normal((_PIECES + 1, _PIECES))
-    rows[-1] = -rng.uniform(0.5, 2.0, _PIECES) @ rows[:-1]  # a positive mean of all slopes is 0
-    minimizer = rng.standard_normal(_PIECES)
-    start = minimizer + rng.uniform(0.5, 3.0) * rng.standard_normal(_PIECES)
-    offsets = rows @ minimizer
-    return _piecewise(f"pieces[seed={seed}]", rows[None], offsets[None], minimizer, start)
+    rows = rng.standard_normal((_DIM + 1, _DIM))
+    rows[-1] = -rng.uniform(0.5, 2.0, _DIM) @ rows[:-1]  # a positive mean of all slopes is 0
+    minimizer = rng.standard_normal(_DIM)
+    moved = rng.uniform(0.5, 3.0) * rng.standard_normal(_DIM)
+    return _largest(f"pieces[seed={seed}]", rows, minimizer, moved)
+
+
+def deviations(name: str, kind: InstanceKind, rows: np.ndarray, fit: np.ndarray) -> Instance:
+    """max_j |a_j.(x - x*)| from x_0 = 0, with x* in the span of the rows, and its sharpness.
+
+    Points x_k stay in that span, where f >= s |x - x*| with s the least singular value of the [m]
+    rows over sqrt(m), and x* is the nearest minimizer.
+    """
+    least = np.linalg.svd(rows, compute_uv=False)[-1] / np.sqrt(len(rows))
+    problem = _largest(name, np.vstack([rows, -rows]), fit, -fit)
+    return Instance(kind, problem, AT_KINK, symbols={"s": float(least)})
+
+
+def random_deviations(seed: int) -> Instance:
+    """`deviations` on six random rows, x* a random combination of them."""
+    rng = np.random.default_rng(seed)
+    rows = rng.standard_normal((6, _DIM))
+    return deviations(f"deviations[seed={seed}]", "random", rows, rng.standard_normal(6) @ rows)
 
 
 @functools.lru_cache(maxsize=1)
-def iris() -> tuple[np.ndarray, np.ndarray]:
-    """[150, 5] four standardized features of irises and a column of ones; +1 for setosa, else -1.
+def deviations_of_patients() -> Instance:
+    """The largest error of a linear model of the first six patients of diabetes, which it can fit.
 
-    A plane separates the two.
+    Ten features and 1; the progression is measured in hundreds.
     """
-    from sklearn.datasets import load_iris
+    from sklearn.datasets import load_diabetes
 
-    features, species = load_iris(return_X_y=True)
-    features = (features - features.mean(axis=0)) / features.std(axis=0)
-    return np.hstack([features, np.ones((len(features), 1))]), np.where(species == 0, 1.0, -1.0)
-
-
-@functools.lru_cache(maxsize=1)
-def hinge() -> Problem:
-    """The mean of max(0, 1 - y a.x) over `iris`, from x_0 = 0.
-
-    x* is the least-squares fit of y, scaled until all margins are at least 1.
-    """
-    features, labels = iris()
-    fit = np.linalg.lstsq(features, labels, rcond=None)[0]
-    minimizer = fit / np.min(labels * (features @ fit))
-    rows = np.zeros((len(labels), 2, features.shape[1]))
-    rows[:, 0] = -labels[:, None] * features / len(labels)
-    offsets = np.zeros((len(labels), 2))
-    offsets[:, 0] = -1 / len(labels)
-    return _piecewise("hinge_iris", rows, offsets, minimizer, np.zeros(len(minimizer)))
-
-
-def absolute(name: str, features: np.ndarray, minimizer: np.ndarray, start: np.ndarray) -> Instance:
-    """sum_j |a_j.(x - x*)|, and s, its sharpness: at least the least singular value of the rows."""
-    rows = np.stack([features, -features], axis=1)
-    problem = _piecewise(name, rows, rows @ minimizer, minimizer, start)
-    kind = "data" if "iris" in name else "random"
-    sharpness = float(np.linalg.svd(features, compute_uv=False)[-1])
-    return Instance(kind, problem, symbols={"s": sharpness})
-
-
-def absolute_random(seed: int) -> Instance:
-    """`absolute` with 10 random rows in 5 dimensions."""
-    rng = np.random.default_rng(seed)
-    minimizer = rng.standard_normal(DIM)
-    start = minimizer + rng.standard_normal(DIM)
-    features = rng.standard_normal((2 * DIM, DIM))
-    return absolute(f"absolute[seed={seed}]", features, minimizer, start)
-
-
-def absolute_iris() -> Instance:
-    """`absolute` with the features of `iris`, divided by their number, and x* = (1, ..., 1)."""
-    features = iris()[0]
-    start = np.zeros(features.shape[1])
-    return absolute("absolute_iris", features / len(features), start + 1, start)
+    features, progression = load_diabetes(return_X_y=True)
+    rows = np.hstack([20 * features[:6], np.ones((6, 1))])
+    fit = np.linalg.lstsq(rows, progression[:6] / 100, rcond=None)[0]
+    return deviations("deviations_of_patients", "data", rows, fit)
 
 
 def wedge(angle: float, minimizer: float) -> Instance:
@@ -184,69 +164,59 @@ def wedge(angle: float, minimizer: float) -> Instance:
         angle: between the lines, in radians.
         minimizer: every coordinate of x*.
     """
-    normals = LIPSCHITZ * np.array([[0.0, 1.0], [-np.sin(angle), np.cos(angle)]])
-    rows = np.concatenate([normals, -normals])
-    at = np.full(2, minimizer)
-    start = at + RADIUS * np.array([1.0, 0.0])
-    offsets = rows @ at
-    problem = _piecewise(f"wedge[angle={angle:g}]", rows[None], offsets[None], at, start)
+    normals = np.zeros((2, _DIM))
+    normals[:, :2] = LIPSCHITZ * np.array([[0.0, 1.0], [-np.sin(angle), np.cos(angle)]])
+    rows = np.vstack([normals, -normals])
+    moved = RADIUS * np.eye(_DIM)[0]
+    problem = _largest(f"wedge[angle={angle:g}]", rows, np.full(_DIM, minimizer), moved)
     kind = "translated" if minimizer else "worst"
-    return Instance(kind, problem, symbols={"s": LIPSCHITZ * np.sin(angle / 2)})
+    return Instance(kind, problem, AT_KINK, symbols={"s": LIPSCHITZ * np.sin(angle / 2)})
 
 
-def with_others(*worst: Problem) -> tuple[Instance, ...]:
-    """Worst instances from their kinks, next to random ones and real data.
+def with_others(*worst: Callable[[float], Problem]) -> tuple[Instance, ...]:
+    """Worst functions from their kinks, next to random ones and real data.
 
     Args:
-        *worst: those with x* = 0 are worst, others translated.
+        *worst: x* -> a function; taken at 0 and at `FAR`.
     """
     return (
-        *(
-            Instance("translated" if np.any(p.minimizer) else "worst", p, AT_KINK)  # type: ignore[arg-type]
-            for p in worst
-        ),
-        *(Instance("random", pieces(seed)) for seed in range(NUM_RANDOM)),
-        Instance("data", hinge()),
+        *(Instance("worst", build(0.0), AT_KINK) for build in worst),
+        *(Instance("translated", build(FAR), AT_KINK) for build in worst),
+        *(Instance("random", pieces(seed), AT_KINK) for seed in range(NUM_RANDOM)),
+        deviations_of_patients(),
     )
-
-
-def at_both(build: Any) -> tuple[Problem, ...]:
-    """What a function of x* gives at 0 and far from it."""
-    return build(0.0), build(FAR)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _StartAtKink:
-    """Seed `AT_KINK` starts at `kink`; every other seed around it, where f has a gradient."""
+    """Seed `AT_KINK` starts at `kink`; others far enough from it to see f without a kink."""
 
     kink: np.ndarray
 
     def __call__(self, seed: int) -> Params:
+        if seed == AT_KINK:
+            return self.kink
         away = np.random.default_rng(seed).standard_normal(self.kink.shape)
-        return self.kink + (0.0 if seed == AT_KINK else RADIUS) * away
+        return self.kink + (RADIUS + np.linalg.norm(self.kink) / 5) * away
 
 
-def _piecewise(
-    name: str, rows: np.ndarray, offsets: np.ndarray, minimizer: np.ndarray, start: np.ndarray
-) -> Problem:
-    """f with rows a_ji [J, I, n], offsets b_ji [J, I] and f* = 0; G sums largest slopes."""
-    tied = len(rows) == 1
+def _largest(name: str, rows: np.ndarray, minimizer: np.ndarray, moved: np.ndarray) -> Problem:
+    """f with up to 12 slopes a_i, others zero, from x_0 = x* + moved."""
+    slopes = np.zeros((_DIM + 1, _DIM))
+    slopes[: len(rows), : rows.shape[1]] = rows
     return Problem(
-        objective=_largest_pieces,
-        data=(rows, offsets),
-        start=_StartAtKink(start) if tied else start_near(start),
+        objective=_largest_piece,
+        data=(slopes, minimizer),
+        start=_StartAtKink(minimizer + moved),
         minimum=0.0,
         minimizer=minimizer,
         minimum_kind="closed form",
-        nonsmooth=_largest_pieces,
-        constants=Constants(
-            gradient_bound=float(np.linalg.norm(rows, axis=2).max(axis=1).sum()), convex=True
-        ),
+        nonsmooth=_largest_piece,
+        constants=Constants(gradient_bound=float(np.linalg.norm(rows, axis=1).max()), convex=True),
         name=name,
     )
 
 
-def _largest_pieces(params: Any, rows: Any, offsets: Any) -> Any:
-    values = rows @ params - offsets
-    first = jnp.argmax(values, axis=1, keepdims=True)
-    return jnp.sum(jnp.take_along_axis(values, first, axis=1))
+def _largest_piece(params: Any, slopes: Any, center: Any) -> Any:
+    values = slopes @ (params - center)
+    return values[jnp.argmax(values)]

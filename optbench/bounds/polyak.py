@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import jax.numpy as jnp
 import numpy as np
 
@@ -26,10 +28,9 @@ from optbench.bounds.instances import (
 )
 from optbench.bounds.nonsmooth_instances import (
     HORIZONS,
-    absolute_iris,
-    absolute_random,
-    at_both,
-    opposed,
+    against_longer,
+    deviations_of_patients,
+    random_deviations,
     resisting,
     wedge,
     with_others,
@@ -49,7 +50,8 @@ def polyak_step_nonsmooth() -> Theorem:
 
         min_{i <= k} f(x_i) - f* <= G R / sqrt(k + 1).
 
-    Attained by `resisting`, on which the steps are R / (G sqrt(k + 1)) up to step k.
+    Attained by `resisting`, on which the steps are R / (G sqrt(k + 1)) up to step k, as it is by
+    every method; `against_longer` tells longer steps from these.
 
     Source: Polyak (1987), "Introduction to Optimization", section 5.3 (from memory).
     """
@@ -66,8 +68,8 @@ def polyak_step_nonsmooth() -> Theorem:
         k_range=(1, 20),
         attained_at=HORIZONS,
         instances=lambda: with_others(
-            *(p for N in HORIZONS for p in at_both(lambda x, N=N: resisting(N, x))),
-            *at_both(lambda x: opposed(1, x)),
+            *(functools.partial(resisting, N) for N in HORIZONS),
+            functools.partial(against_longer, 1),
         ),
     )
 
@@ -217,7 +219,7 @@ def polyak_step_sharp() -> Theorem:
         k_range=(1, 30),
         instances=lambda: (
             *(wedge(angle, x) for angle in (0.1, 0.5) for x in (0.0, FAR)),
-            *map(absolute_random, range(4)),
-            absolute_iris(),
+            *map(random_deviations, range(4)),
+            deviations_of_patients(),
         ),
     )

@@ -14,13 +14,15 @@ from optbench.bounds.composite_instances import (
     PROX,
     PROX_OF_ALL,
     WORST_AFTER,
+    bowl,
     composite_members,
     cone,
     lasso,
+    nonnegative_regression,
     random_squares,
-    squares_of_tumors,
+    regression_of_irises,
 )
-from optbench.bounds.instances import RADIUS, extreme_parabolas, members, ridge_regression
+from optbench.bounds.instances import RADIUS, SMOOTHNESS, STRONG_CONVEXITY, members
 from optbench.formula import accelerated, contracted
 from optbench.method import make_method
 from optbench.optimizer import Optimizer, Scalar, State, Step
@@ -57,7 +59,7 @@ def ppa() -> Theorem:
         instances=lambda a: members(
             worst=lambda x: [cone(RADIUS / (2 * a * k), x) for k in WORST_AFTER],
             random=random_squares,
-            data=squares_of_tumors(),
+            data=regression_of_irises(),
         ),
     )
 
@@ -193,7 +195,7 @@ def pgm_sc() -> Theorem:
 
         |x_k - x*| <= max(|1 - h mu / L|, |1 - h|)^k R.
 
-    Attained by parabolas of curvature mu or L, without a nonsmooth part.
+    Attained by parabolas of curvature mu or L, far from any constraint.
 
     Source: Taylor, Hendrickx and Glineur (2018), J. Optim. Theory Appl. 178(2), Theorem 3.1 (its
     number is from memory).
@@ -217,6 +219,8 @@ def pgm_sc() -> Theorem:
         error_growth=lambda k, L, mu, h: contracted(k, rho(h, mu, L)),
         attained_at=range(1, 101),
         instances=lambda h: members(
-            worst=extreme_parabolas, random=lasso, data=ridge_regression(l2=0.1)
+            worst=lambda x: (bowl(STRONG_CONVEXITY, x), bowl(SMOOTHNESS, x)),
+            random=lasso,
+            data=nonnegative_regression(),
         ),
     )

@@ -1,4 +1,4 @@
-"""Quadratics that theorems are compared on: in the plane, and on a ball around the minimizer."""
+"""Quadratics with two curvatures, and on a ball around the minimizer."""
 
 from __future__ import annotations
 
@@ -9,28 +9,48 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from optbench.bounds.instances import DIM, RADIUS, SMOOTHNESS, STRONG_CONVEXITY
-from optbench.bounds.nonsmooth_instances import iris
+from optbench.bounds.instances import (
+    DIM,
+    RADIUS,
+    SMOOTHNESS,
+    STRONG_CONVEXITY,
+    robust_regression,
+)
 from optbench.problem import Constants, Params, Problem
 from optbench.start import start_near
 
 
+@functools.lru_cache(maxsize=1)
+def iris() -> tuple[np.ndarray, np.ndarray]:
+    """[150, 5] four standardized features of irises and a column of ones; +1 for setosa, else -1.
+
+    A plane separates the two.
+    """
+    from sklearn.datasets import load_iris
+
+    features, species = load_iris(return_X_y=True)
+    features = (features - features.mean(axis=0)) / features.std(axis=0)
+    return np.hstack([features, np.ones((len(features), 1))]), np.where(species == 0, 1.0, -1.0)
+
+
 def two_curvatures(share: float, minimizer: float) -> Problem:
-    """A quadratic in the plane with curvatures mu = 1 / 4 and L = 4 and R = 1.5.
+    """A quadratic in 5 dimensions with curvatures mu = 1 / 4, L = 4, 4, 4, 4, and R = 1.5.
+
+    It has the shape of `robust_regression`, with which it shares its program.
 
     Args:
-        share: of the first |x_0 - x*|^2 that lies along the flat direction.
+        share: of |x_0 - x*|^2 that lies along the flat direction.
         minimizer: every coordinate of x*.
     """
-    rows = np.diag(np.sqrt([STRONG_CONVEXITY, SMOOTHNESS]))
-    at = np.full(2, minimizer)
-    return Problem(
-        objective=_quadratic,
-        data=(rows, at),
-        start=start_near(at + RADIUS * np.sqrt([share, 1 - share])),
-        minimum=0.0,
+    like = robust_regression(0, STRONG_CONVEXITY)
+    rows = np.zeros_like(like.data[0])
+    rows[:DIM] = np.diag(np.sqrt([STRONG_CONVEXITY, *(SMOOTHNESS,) * (DIM - 1)]))
+    at, moved = np.full(DIM, minimizer), np.sqrt([share, *((1 - share) / (DIM - 1),) * (DIM - 1)])
+    return dataclasses.replace(
+        like,
+        data=(rows, rows @ at, np.full(len(rows), np.inf)),
+        start=start_near(at + RADIUS * moved),
         minimizer=at,
-        minimum_kind="closed form",
         constants=Constants(
             smoothness=SMOOTHNESS,
             strong_convexity=STRONG_CONVEXITY,
@@ -42,30 +62,37 @@ def two_curvatures(share: float, minimizer: float) -> Problem:
     )
 
 
-def _quadratic(params: Any, rows: Any, center: Any) -> Any:
-    return jnp.sum((rows @ (params - center)) ** 2) / 2
-
-
 def curved(minimizer: float) -> Problem:
-    """f(x) = mu |x - x*|^2 / 2 on |x - x*| <= R, on a line, with mu = 1 / 4 and R = 1.5."""
-    rows = np.sqrt(STRONG_CONVEXITY) * np.ones((1, 1))
-    return _in_ball("curved", rows, np.array([minimizer]), np.array([RADIUS]))
+    """mu |x - x*|^2 / 2 in 5 dimensions, on |x - x*| <= R, with mu = 1 / 4 and R = 1.5."""
+    moved = RADIUS * np.eye(DIM)[0]
+    rows = np.sqrt(STRONG_CONVEXITY) * np.eye(DIM)
+    return _in_ball("curved", rows, np.full(DIM, minimizer), moved)
 
 
 def curved_random(seed: int) -> Problem:
     """A random quadratic in 5 dimensions, on the ball around x* that starts at x_0."""
     rng = np.random.default_rng(seed)
-    rows = rng.standard_normal((2 * DIM, DIM)) * rng.uniform(0.3, 3.0, (2 * DIM, 1))
+    rows = rng.standard_normal((DIM, DIM)) + 2 * np.eye(DIM)
     return _in_ball(f"curved_random[seed={seed}]", rows, *rng.standard_normal((2, DIM)))
+
+
+@functools.lru_cache(maxsize=1)
+def squares_of_irises() -> tuple[np.ndarray, np.ndarray]:
+    """Five rows A and targets b such that |A x - b|^2 is the mean squared residual of `iris`.
+
+    Up to a constant, which an orthogonal transformation of all rows takes off.
+    """
+    features, labels = iris()
+    basis, rows = np.linalg.qr(features / np.sqrt(len(labels)))
+    return rows, basis.T @ labels / np.sqrt(len(labels))
 
 
 @functools.lru_cache(maxsize=1)
 def curved_data() -> Problem:
     """Half the mean squared residual of linear regression on `iris`, on a ball around x*."""
-    features, labels = iris()
-    rows = features / np.sqrt(len(labels))
-    minimizer = np.linalg.lstsq(features, labels, rcond=None)[0]
-    return _in_ball("curved_iris", rows, minimizer, -minimizer)
+    rows, targets = squares_of_irises()
+    minimizer = np.linalg.solve(rows, targets)
+    return _in_ball("curved_irises", rows, minimizer, -minimizer)
 
 
 def _in_ball(name: str, rows: np.ndarray, minimizer: np.ndarray, moved: np.ndarray) -> Problem:
@@ -91,7 +118,7 @@ def _in_ball(name: str, rows: np.ndarray, minimizer: np.ndarray, moved: np.ndarr
 
 
 def _quadratic_in_ball(params: Any, rows: Any, center: Any, radius: Any) -> Any:
-    return _quadratic(params, rows, center)
+    return jnp.sum((rows @ (params - center)) ** 2) / 2
 
 
 def _to_ball(params: Any, step: Any, rows: Any, center: Any, radius: Any) -> Any:

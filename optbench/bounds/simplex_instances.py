@@ -16,7 +16,7 @@ import scipy.optimize
 
 from optbench.assumption import Assumption
 from optbench.bounds.instances import DIM, NUM_RANDOM
-from optbench.bounds.nonsmooth_instances import iris
+from optbench.bounds.quadratic_instances import iris
 from optbench.case import Instance
 from optbench.problem import Constants, Params, Problem
 

@@ -19,7 +19,7 @@ from optbench.bound import Theorem
 from optbench.bounds.instances import NUM_RANDOM, RADIUS
 from optbench.bounds.nonsmooth_instances import (
     HORIZONS,
-    at_both,
+    against_longer,
     descending,
     opposed,
     resisting,
@@ -46,19 +46,11 @@ def subgrad_best() -> Theorem:
 
         min_{i <= N} f(x_i) - f* <= G R / sqrt(N + 1),   step R / (G sqrt(N + 1)).
 
-    Attained by `resisting`, as it is by every method; `descending` tells longer steps from these.
+    Attained by `resisting`, as by every method; `against_longer` tells longer steps from these.
 
     Source: Nesterov (2018), Theorem 3.2.2 (its number is from memory); that no method does better:
     Drori and Teboulle (2016), Appendix A.
     """
-
-    def length(N: float, R: float) -> float:
-        return R / np.sqrt(N + 1)
-
-    def against_longer(N: float, minimizer: float) -> Problem:
-        longer = np.full(int(N) + 1, 1.05 * length(N, RADIUS))
-        return descending(longer, f"descending[constant={N:g}]", minimizer, 0.05 / N)
-
     return Theorem(
         name="subgrad_best",
         statement="Of N + 1 points of the subgradient method with step R / (G sqrt(N + 1)) on a "
@@ -69,12 +61,12 @@ def subgrad_best() -> Theorem:
         parameters={"N": tuple(map(float, HORIZONS))},
         k_range=lambda N: (int(N), int(N)),
         method=make_method(gradient_descent),
-        steps={"learning_rate": lambda N, G, R: length(N, R) / G},
+        steps={"learning_rate": lambda N, G, R: R / (G * np.sqrt(N + 1))},
         quantity=BEST_SUBOPTIMALITY,
         formula=lambda k, G, R: G * R / np.sqrt(k + 1),
         attained_at=HORIZONS,
         instances=lambda N: with_others(
-            *at_both(lambda x: resisting(int(N), x)), *at_both(lambda x: against_longer(N, x))
+            lambda x: resisting(int(N), x), lambda x: against_longer(int(N), x)
         ),
     )
 
@@ -86,7 +78,8 @@ def subgrad_variable() -> Theorem:
 
     It holds for any lengths. Equality at every step of the proof means that all x_i have the same
     f, and x_{N+1} = x*; then f(x_N) - f* = G h_N, and R^2 = 2 h_N sum_i h_i - sum_i h_i^2. That
-    gives eta below, and the Gram matrix of the subgradients in `descending`, which attains it.
+    gives eta below, and the Gram matrix of the subgradients in `descending`, which attains it. The
+    same for lengths 1.05 h_i tells longer steps from these.
 
     Source: Nesterov (2018), equation 3.2.14 (its number is from memory); instance: found here.
     """
@@ -102,9 +95,9 @@ def subgrad_variable() -> Theorem:
         h = eta(N, R) * shape(N)
         return G * (R**2 + h @ h) / (2 * h.sum())
 
-    def worst(N: float, minimizer: float) -> Problem:
-        lengths = eta(N, RADIUS) * shape(N)
-        return descending(lengths, f"descending[horizon={N:g}]", minimizer)
+    def worst(N: float, factor: float, minimizer: float) -> Problem:
+        lengths = factor * eta(N, RADIUS) * shape(N)
+        return descending(lengths, f"descending[horizon={N:g}, factor={factor}]", minimizer)
 
     return Theorem(
         name="subgrad_variable",
@@ -121,7 +114,7 @@ def subgrad_variable() -> Theorem:
         quantity=BEST_SUBOPTIMALITY,
         formula=lambda G, R, N: bound(N, G, R),
         attained_at=HORIZONS,
-        instances=lambda N: with_others(*at_both(lambda x: worst(N, x))),
+        instances=lambda N: with_others(lambda x: worst(N, 1.0, x), lambda x: worst(N, 1.05, x)),
     )
 
 
@@ -149,7 +142,7 @@ def subgrad_last_linear_decay() -> Theorem:
         formula=lambda k, G, R: G * R / np.sqrt(k + 1),
         attained_at=HORIZONS,
         instances=lambda N: with_others(
-            *at_both(lambda x: resisting(int(N), x)), *at_both(lambda x: opposed(int(N), x))
+            lambda x: resisting(int(N), x), lambda x: opposed(int(N), x)
         ),
     )
 
@@ -259,5 +252,5 @@ def inexact_subgrad_eps() -> Theorem:
         steps={"learning_rate": length, "displacement": lambda G, eps: eps / (2 * G)},
         quantity=BEST_SUBOPTIMALITY,
         formula=bound,
-        instances=lambda N, eps: with_others(*at_both(lambda x: resisting(int(N), x))),
+        instances=lambda N, eps: with_others(lambda x: resisting(int(N), x)),
     )
