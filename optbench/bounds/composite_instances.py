@@ -20,7 +20,7 @@ from optbench.bounds.instances import (
     SMOOTHNESS,
     STRONG_CONVEXITY,
 )
-from optbench.bounds.quadratic_instances import squares_of_irises
+from optbench.bounds.real_data import diabetes, squares_of_irises
 from optbench.case import Instance
 from optbench.problem import Constants, Params, Problem
 from optbench.start import start_near
@@ -66,18 +66,16 @@ def nonnegative_regression() -> Problem:
     X: 10 standardized features; y: standardized. x* is found by the active-set method of Lawson and
     Hanson, which ends at it up to rounding.
     """
-    from sklearn.datasets import load_diabetes
-
-    features, progression = load_diabetes(return_X_y=True)
-    rows = (features - features.mean(axis=0)) / features.std(axis=0) / np.sqrt(len(features))
-    targets = (progression - progression.mean()) / progression.std() / np.sqrt(len(features))
+    features, progression = diabetes()
+    rows, targets = features / np.sqrt(len(features)), progression / np.sqrt(len(features))
+    mu, *_, smoothness = map(float, np.linalg.eigvalsh(rows.T @ rows))
     dim = rows.shape[1]
     return _above(
         "nonnegative_diabetes",
         (rows, targets, np.zeros(dim), np.zeros(dim)),
         minimizer=scipy.optimize.nnls(rows, targets)[0],
         start=np.ones(dim),
-        curvatures=tuple(map(float, np.linalg.eigvalsh(rows.T @ rows)[[0, -1]])),
+        curvatures=(mu, smoothness),
     )
 
 

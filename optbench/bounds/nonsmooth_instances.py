@@ -20,6 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from optbench.bounds.instances import FAR, NUM_RANDOM, RADIUS
+from optbench.bounds.real_data import diabetes
 from optbench.case import Instance, InstanceKind
 from optbench.problem import Constants, Params, Problem
 
@@ -143,15 +144,10 @@ def random_deviations(seed: int) -> Instance:
 
 @functools.lru_cache(maxsize=1)
 def deviations_of_patients() -> Instance:
-    """The largest error of a linear model of the first six patients of diabetes, which it can fit.
-
-    Ten features and 1; the progression is measured in hundreds.
-    """
-    from sklearn.datasets import load_diabetes
-
-    features, progression = load_diabetes(return_X_y=True)
-    rows = np.hstack([20 * features[:6], np.ones((6, 1))])
-    fit = np.linalg.lstsq(rows, progression[:6] / 100, rcond=None)[0]
+    """The largest error of a linear model of the first six of `diabetes`, which it can fit."""
+    features, progression = diabetes()
+    rows = np.hstack([features[:6], np.ones((6, 1))])
+    fit = np.linalg.lstsq(rows, progression[:6], rcond=None)[0]
     return deviations("deviations_of_patients", "data", rows, fit)
 
 

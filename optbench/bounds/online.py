@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from optbench.bound import Theorem
-from optbench.bounds.quadratic_instances import iris
+from optbench.bounds.real_data import iris
 from optbench.bounds.simplex_instances import nearest_in_hull
 from optbench.case import Case, Condition, Instance
 from optbench.quantity import EPS, SUBOPTIMALITY

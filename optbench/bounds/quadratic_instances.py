@@ -16,21 +16,9 @@ from optbench.bounds.instances import (
     STRONG_CONVEXITY,
     robust_regression,
 )
+from optbench.bounds.real_data import squares_of_irises
 from optbench.problem import Constants, Params, Problem
 from optbench.start import start_near
-
-
-@functools.lru_cache(maxsize=1)
-def iris() -> tuple[np.ndarray, np.ndarray]:
-    """[150, 5] four standardized features of irises and a column of ones; +1 for setosa, else -1.
-
-    A plane separates the two.
-    """
-    from sklearn.datasets import load_iris
-
-    features, species = load_iris(return_X_y=True)
-    features = (features - features.mean(axis=0)) / features.std(axis=0)
-    return np.hstack([features, np.ones((len(features), 1))]), np.where(species == 0, 1.0, -1.0)
 
 
 def two_curvatures(share: float, minimizer: float) -> Problem:
@@ -74,17 +62,6 @@ def curved_random(seed: int) -> Problem:
     rng = np.random.default_rng(seed)
     rows = rng.standard_normal((DIM, DIM)) + 2 * np.eye(DIM)
     return _in_ball(f"curved_random[seed={seed}]", rows, *rng.standard_normal((2, DIM)))
-
-
-@functools.lru_cache(maxsize=1)
-def squares_of_irises() -> tuple[np.ndarray, np.ndarray]:
-    """Five rows A and targets b such that |A x - b|^2 is the mean squared residual of `iris`.
-
-    Up to a constant, which an orthogonal transformation of all rows takes off.
-    """
-    features, labels = iris()
-    basis, rows = np.linalg.qr(features / np.sqrt(len(labels)))
-    return rows, basis.T @ labels / np.sqrt(len(labels))
 
 
 @functools.lru_cache(maxsize=1)

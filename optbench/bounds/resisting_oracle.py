@@ -20,9 +20,9 @@ def lb_subgradient() -> Theorem:
         max_f min_{i <= k} f(x_i) - f* >= G R / sqrt(k + 1),   whatever the rule of the method.
 
     f = G max_i x_i, cut off where it is G R / sqrt(k + 1) below its start, in k + 1 dimensions:
-    k subgradients tell of k coordinates, and along the last one nothing has moved. The rules
-    compared are constant steps, Polyak's, normalized steps with momentum, and random combinations
-    of all subgradients so far. The first three attain it, as at least one point has not fallen.
+    k subgradients tell of k coordinates, and along the last one nothing has moved: no x_i is lower
+    than x_0. The rules compared are constant steps, Polyak's, momentum, and random combinations of
+    all subgradients so far; for each k anew, as f depends on k.
 
     Source: Drori and Teboulle (2016), Appendix A (from memory).
     """

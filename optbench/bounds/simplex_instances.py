@@ -16,8 +16,8 @@ import scipy.optimize
 
 from optbench.assumption import Assumption
 from optbench.bounds.instances import DIM, NUM_RANDOM
-from optbench.bounds.quadratic_instances import iris
-from optbench.case import Instance
+from optbench.bounds.real_data import iris
+from optbench.case import Instance, InstanceKind
 from optbench.problem import Constants, Params, Problem
 
 SIMPLEX = Assumption(
@@ -107,17 +107,17 @@ def on_simplex(*worst: Problem, centered: bool = False) -> tuple[Instance, ...]:
 
     B, the largest |partial derivative| on the simplex, is attained at one of its vertices.
     """
-    found = [
-        *(("worst", problem) for problem in worst),
-        *(("random", hull(seed, centered)) for seed in range(NUM_RANDOM)),
-        ("data", hull_of_irises(centered)),
-    ]
-    return tuple(Instance(kind, p, symbols=_symbols(p)) for kind, p in found)
+    return (
+        *(_instance("worst", problem) for problem in worst),
+        *(_instance("random", hull(seed, centered)) for seed in range(NUM_RANDOM)),
+        _instance("data", hull_of_irises(centered)),
+    )
 
 
-def _symbols(problem: Problem) -> dict[str, float]:
+def _instance(kind: InstanceKind, problem: Problem) -> Instance:
     columns, slope = problem.data
-    return {"D": np.sqrt(2.0), "B": float(np.max(np.abs(columns.T @ columns + slope[:, None])))}
+    largest = float(np.max(np.abs(columns.T @ columns + slope[:, None])))
+    return Instance(kind, problem, symbols={"D": np.sqrt(2.0), "B": largest})
 
 
 def _on_simplex(
