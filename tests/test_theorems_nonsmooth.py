@@ -22,6 +22,7 @@ from optbench.bounds.subgradient import subgrad_best, subgrad_variable
 from optbench.case import Case, Instance
 from optbench.checks import BoundReport, Verdict, check_bound
 from optbench.errors import OptbenchError
+from optbench.problem import Problem
 from optbench.recursion import Recursion
 
 
@@ -79,9 +80,11 @@ def test_simple_fista_down_a_slide_is_exact(steps: int):
 def test_descending_has_one_value_at_all_points_and_ends_at_the_minimizer(count: int):
     """The subgradient method by hand, in NumPy, on the rows of the instance."""
     (worst, *_) = subgrad_variable().instances(N=float(count))
-    bound = subgrad_variable().on(worst.subject, worst.seed, N=float(count))
-    slopes, center = worst.subject.data
-    point, values = worst.subject.start(worst.seed), []
+    problem = worst.subject
+    assert isinstance(problem, Problem)
+    bound = subgrad_variable().on(problem, worst.seed, N=float(count))
+    slopes, center = problem.data
+    point, values = problem.start(worst.seed), []
     for k in range(count + 1):
         pieces = slopes @ (point - center)
         values.append(pieces.max())
@@ -153,9 +156,8 @@ def test_projections_matter_to_online_gradient_descent():
     """On a segment, by hand: 0, then 2, held back to 1, then 0 once more."""
     segment = online.LinearLosses(np.array([[-2.0], [2.0], [1.0]]), np.array([[0.0], [1.0]]))
     case = Case(name="segment", symbols={"G": 2.0, "D": 1.0}, data=segment)
-    assert online.ogd_regret().method.follow(case, np.array([1, 2, 3]), 1.0)[0] == pytest.approx(
-        [2.0, 2.0, 2.0]
-    )
+    regrets = online.follow_descent(case, np.array([1, 2, 3]), 1.0).observed
+    assert regrets == pytest.approx([2.0, 2.0, 2.0])
 
 
 def test_the_perceptron_by_hand():

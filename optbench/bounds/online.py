@@ -28,7 +28,7 @@ def hedge_regret() -> Theorem:
         total loss - that of the best of N experts <= sqrt(T log(N) / 2)   after T rounds.
 
     No weights do better than a share of it that tends to 1 with N and T: losses that are 0 or 1 by
-    the toss of a coin show that. Here the share is 0.5 to 0.9.
+    the toss of a coin show that. Here the share comes to 0.91, for N = 1000 and T = 100.
 
     Source: Cesa-Bianchi and Lugosi (2006), "Prediction, Learning, and Games", Theorem 2.2, and
     Theorem 3.7 for the limit (their numbers are from memory).
@@ -139,7 +139,7 @@ def ogd_regret() -> Theorem:
         given={"G": "largest |gradient|", "D": "diameter of the feasible set"},
         parameters={"N": (2.0, 5.0, 20.0)},
         k_range=lambda N: (int(N), int(N)),
-        method=Recursion("online gradient descent", _descended),
+        method=Recursion("online gradient descent", follow_descent),
         steps={"learning_rate": lambda N, G, D: D / (G * np.sqrt(N))},
         quantity=REGRET,
         formula=lambda k, G, D: G * D * np.sqrt(k),
@@ -197,7 +197,8 @@ _WITHIN_G_AND_D = Condition(
 )
 
 
-def _descended(case: Case, k: np.ndarray, learning_rate: float) -> Path:
+def follow_descent(case: Case, k: np.ndarray, learning_rate: float) -> Path:
+    """The regret of online gradient descent after k rounds of `LinearLosses`."""
     losses: LinearLosses = case.data
     point, paid = losses.vertices[0], 0.0
     regrets = [0.0]
