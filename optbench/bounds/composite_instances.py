@@ -248,7 +248,8 @@ def _square_and_slope(params: Any, rows: Any, targets: Any, slope: Any, low: Any
     return jnp.sum((rows @ params - targets) ** 2) / 2 + jnp.sum(slope * params)
 
 
-def _raised(params: Any, step: Any, rows: Any, targets: Any, slope: Any, low: Any) -> Any:
+def _raised(params: Any, step: Any, *data: Any) -> Any:
+    low = data[-1]
     return jnp.maximum(params, low)
 
 
