@@ -149,10 +149,11 @@ def subgrad_last_linear_decay() -> Theorem:
 
 def _weighted_mean_gap(problem: Problem, trajectory: Trajectory) -> np.ndarray:
     def mean(leaf: np.ndarray) -> np.ndarray:
-        weights = np.arange(1.0, len(leaf) + 1)
-        return np.cumsum(weights[:, None] * leaf, axis=0) / np.cumsum(weights)[:, None]
+        weights = np.arange(1.0, len(leaf) + 1).reshape(-1, *(1,) * (leaf.ndim - 1))
+        return np.cumsum(weights * leaf, axis=0) / np.cumsum(weights, axis=0)
 
-    return values_at(problem, mean(trajectory.params)) - problem.known_minimum
+    means = jax.tree.map(mean, trajectory.params)
+    return values_at(problem, means) - problem.known_minimum
 
 
 _WEIGHTED_MEAN = Quantity(
