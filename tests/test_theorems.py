@@ -29,6 +29,10 @@ LACKS: dict[str, tuple[set[str], str]] = {
     "gd_logistic_separable": ({"translated"}, "it starts at 0, and f has no minimizer"),
     # acceleration, momentum, conjugate gradients
     # nonsmooth, proximal, projected
+    "frank_wolfe": ({"translated"}, "x* is on the simplex"),
+    "frank_wolfe_gap": ({"translated"}, "x* is on the simplex"),
+    "lb_frank_wolfe": ({"random", "translated", "data"}, "it is about one function"),
+    "mirror_eg": ({"translated"}, "x* is on the simplex"),
     # second order
     # stochastic
     # adaptive, clipping
@@ -50,6 +54,8 @@ STEPLESS: dict[str, str] = {
     "kantorovich": "an inequality for a matrix and a vector",
     # acceleration, momentum, conjugate gradients
     # nonsmooth, proximal, projected, online
+    "lb_subgradient": "it bounds every method, whatever its steps",
+    "perceptron": "from weights 0 its mistakes do not depend on its step",
     # second order
     # stochastic
     # adaptive, clipping, continuous time
