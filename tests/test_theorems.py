@@ -50,6 +50,8 @@ STEPLESS: dict[str, str] = {
     # nonsmooth, proximal, projected, online
     # second order
     # stochastic
+    "minibatch_var": "a batch is drawn, and no step taken",
+    "polyak_ruppert": "its limit is the same whatever the steps",
     # adaptive, clipping, continuous time
 }
 

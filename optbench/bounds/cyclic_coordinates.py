@@ -63,7 +63,9 @@ EVEN = Assumption(
 )
 
 
-def gauss_seidel(hessian: np.ndarray, target: np.ndarray, start: np.ndarray, sweeps: int):
+def gauss_seidel(
+    hessian: np.ndarray, target: np.ndarray, start: np.ndarray, sweeps: int
+) -> np.ndarray:
     """[sweeps + 1, n] Gauss-Seidel for H x = b: (D + L) x_{j+1} = b - U x_j, H = L + D + U."""
     points = [start]
     for _ in range(sweeps):
@@ -107,7 +109,7 @@ def even_quadratic(seed: int, center: float = 0.0) -> Problem:
     base = quadratic(seed)
     rows, _, thresholds = base.data
     rows = np.sqrt(SMOOTHNESS) * rows / np.linalg.norm(rows, axis=0)
-    minimizer = base.minimizer + center
+    minimizer = np.asarray(base.minimizer) + center
     eigenvalues = np.linalg.eigvalsh(rows.T @ rows)
     return dataclasses.replace(
         base,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import scipy.linalg
+from numpy.typing import ArrayLike
 
 from optbench.bounds.instances import RADIUS, SMOOTHNESS, STRONG_CONVEXITY
 from optbench.bounds.moments import FiniteSum
@@ -85,13 +86,11 @@ def uniform(hessians: np.ndarray, gradients: np.ndarray, start: np.ndarray) -> F
 
 
 def parabola_sum(
-    name: str, curvature: float, noise: Sequence[float], start: float = RADIUS, **known: float
+    name: str, curvature: float, noise: ArrayLike, start: float = RADIUS, **known: float
 ) -> Case:
     """f_i(x) = lambda x^2 / 2 + b_i x: one curvature, and additive noise b_i."""
-    noise = np.asarray(noise, float)
-    terms = uniform(
-        np.full((len(noise), 1, 1), curvature), noise[:, None], np.array([float(start)])
-    )
+    gradients = np.asarray(noise, float)[:, None]
+    terms = uniform(np.full((len(gradients), 1, 1), curvature), gradients, np.array([float(start)]))
     return sum_case(name, terms, lam=curvature, **known)
 
 
@@ -103,7 +102,7 @@ def noisy_parabolas() -> tuple[Instance, ...]:
     """
     from sklearn.datasets import load_iris
 
-    lengths = load_iris(return_X_y=True)[0][:, 2]
+    lengths = np.asarray(load_iris(return_X_y=True)[0])[:, 2]
     mean = float(lengths.mean())
     return (
         Instance("worst", parabola_sum("coin", SMOOTHNESS, [-0.7, 0.7])),
@@ -160,7 +159,7 @@ def diabetes(consistent: bool) -> FiniteSum:
     """
     from sklearn.datasets import load_diabetes
 
-    rows, targets = (array[:100] for array in load_diabetes(return_X_y=True))
+    rows, targets = (np.asarray(array)[:100] for array in load_diabetes(return_X_y=True))
     rows = (rows - rows.mean(axis=0)) / rows.std(axis=0)
     targets = (targets - targets.mean()) / targets.std()
     minimizer = np.linalg.lstsq(rows, targets, rcond=None)[0]

@@ -225,7 +225,9 @@ def _batch_variance(case: Case, k: np.ndarray) -> Path:
         means = rows[np.array(list(batches))].mean(axis=1)
         return float(np.mean(np.sum((means - center) ** 2, axis=1)))
 
-    return Path(np.array([variance(int(size)) for size in k]), rounding=EPS * np.mean(rows**2))
+    return Path(
+        np.array([variance(int(size)) for size in k]), rounding=EPS * float(np.mean(rows**2))
+    )
 
 
 def _rows_to_sample() -> tuple[Instance, ...]:
@@ -233,7 +235,7 @@ def _rows_to_sample() -> tuple[Instance, ...]:
 
     sets = {
         "random": np.random.default_rng(0).standard_normal((6, 2)),
-        "iris": load_iris(return_X_y=True)[0][::25],
+        "iris": np.asarray(load_iris(return_X_y=True)[0])[::25],
     }
     return tuple(
         Instance(

@@ -159,7 +159,7 @@ def bcn_4_7() -> Theorem:
             max((c / mu) ** 2 * L * s2 / (2 * (c - 1)), (offset(c, L, mu, v) + 1) * f0)
             / (offset(c, L, mu, v) + k + 1)
         ),
-        k_range=(1, 40),
+        k_range=(1, 25),
         instances=lambda c: _strongly_convex_sums(),
     )
 
