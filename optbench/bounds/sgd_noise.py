@@ -32,7 +32,7 @@ from optbench.recursion import Path, Recursion
 GIVEN = {letter: MEANING[letter] for letter in ("lam", "s2")}
 PARABOLA = Condition(
     name="one curvature on a line",
-    holds=lambda case: bool(np.all(case.data.hessians == case.symbols["lam"])),
+    holds=lambda case: bool(np.all(case.data.hessians == case.symbols.get("lam"))),
     hint="let all terms have the curvature lam",
 )
 ASSUMPTIONS = (PARABOLA, UNBIASED)
