@@ -366,11 +366,6 @@ def svrg_first_option(rate: float, period: int) -> Iterator[np.ndarray]:
     [
         (
             make_method(gradient_descent, learning_rate=0.3),
-            1,
-            lambda: second_moments(lifted(OFFSET), [descent(SUM, 0.3)] * 12),
-        ),
-        (
-            make_method(gradient_descent, learning_rate=0.3),
             3,
             lambda: second_moments(lifted(OFFSET), [descent(SUM, 0.3, batch=3)] * 12),
         ),
@@ -390,7 +385,7 @@ def svrg_first_option(rate: float, period: int) -> Iterator[np.ndarray]:
             lambda: np.array(list(svrg_first_option(0.3, 4))),
         ),
     ],
-    ids=["sgd", "sgd in batches", "saga", "sag", "svrg"],
+    ids=["sgd in batches", "saga", "sag", "svrg"],
 )
 def test_runs_scatter_as_the_moments_say(
     optimizer: Method, batch_size: int, moments: Callable[[], np.ndarray]
