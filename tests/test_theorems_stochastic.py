@@ -55,6 +55,7 @@ from optbench.bounds.variance_reduction import (
 from optbench.case import Case
 from optbench.checks import Verdict, check_bound
 from optbench.errors import OptbenchError
+from optbench.figures.bound_curves import panels
 from optbench.job import prepare
 from optbench.method import Method, make_method
 from optbench.optimizers.first_order.gradient_descent import gradient_descent
@@ -529,6 +530,13 @@ def test_a_case_outside_the_class_is_refused(message: str):
 def test_unequal_curvatures_are_refused_by_gauss_seidel():
     with pytest.raises(OptbenchError, match="lacks one curvature along all coordinates"):
         ccd_gauss_seidel().on(quadratic(0), symbols={"L_c": 1.0})
+
+
+def test_a_bound_of_zero_is_drawn_as_what_is_granted():
+    theorem = ccd_gauss_seidel()
+    one = dataclasses.replace(theorem, instances=lambda: theorem.instances()[:1])
+    (panel,) = panels(check_bound(one).comparisons)
+    assert panel.scale == "zero" and np.all(panel.reference == theorem.tolerance)
 
 
 def test_another_method_is_not_gauss_seidel():

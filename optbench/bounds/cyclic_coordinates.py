@@ -1,4 +1,4 @@
-"""Coordinate descent, one coordinate after the other."""
+"""Cyclic coordinate descent."""
 
 from __future__ import annotations
 

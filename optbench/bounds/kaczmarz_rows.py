@@ -1,4 +1,4 @@
-"""Linear systems, one equation at a time."""
+"""Randomized Kaczmarz."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Coordinate descent, coordinates or blocks drawn at random."""
+"""Random coordinate descent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Random search: differences of f along random directions."""
+"""Random search."""
 
 from __future__ import annotations
 

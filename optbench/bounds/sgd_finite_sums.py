@@ -1,4 +1,4 @@
-"""Stochastic gradient descent on finite sums."""
+"""SGD on finite sums."""
 
 from __future__ import annotations
 

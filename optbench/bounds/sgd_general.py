@@ -1,4 +1,4 @@
-"""Stochastic gradient descent: noise that may grow with the gradient."""
+"""SGD with noise of any kind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stochastic gradient descent where all terms share the minimizer."""
+"""SGD with a shared minimizer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stochastic gradient descent on a parabola with additive noise."""
+"""SGD with additive noise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stochastic subgradients, and the mean of the points."""
+"""Stochastic subgradients."""
 
 from __future__ import annotations
 

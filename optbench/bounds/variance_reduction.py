@@ -1,4 +1,4 @@
-"""Variance-reduced methods on finite sums."""
+"""Variance reduction."""
 
 from __future__ import annotations
 

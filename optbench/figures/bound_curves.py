@@ -147,11 +147,10 @@ def _panel(setting: dict[str, float], axis: str, comparisons: list[Compared]) ->
     bound = np.array([bounds[float(at)] for at in x])
     zero = not any(np.any(c.bound) for c in comparisons)
     scale: Scale = "zero" if zero else "relative" if np.all(bound > 0) else "ratio"
-    reference = {
-        "zero": np.full_like(x, comparisons[0].tolerance),
-        "relative": bound / bound[0],
-        "ratio": np.ones_like(x),
-    }[scale]
+    if zero:
+        reference = np.full_like(x, comparisons[0].tolerance)
+    else:
+        reference = bound / bound[0] if scale == "relative" else np.ones_like(x)
     curves = tuple(_curves(comparisons, axis, scale))
     return Panel(setting, axis, x, reference, scale, curves)
 
