@@ -58,6 +58,8 @@ STEPLESS: dict[str, str] = {
     "perceptron": "from weights 0 its mistakes do not depend on its step",
     # second order
     # stochastic
+    "minibatch_var": "a batch is drawn, and no step taken",
+    "polyak_ruppert": "its limit is the same whatever the steps",
     # adaptive, clipping, continuous time
 }
 
