@@ -7,7 +7,8 @@ import dataclasses
 import numpy as np
 
 from optbench.figures.runs import Tuned
-from optbench.rates import Abstention, Rate, fit_order, fit_rate
+from optbench.orders import fit_order
+from optbench.rates import Abstention, Rate, fit_rate
 from optbench.trajectory import Status, Trajectory
 
 LATE_SHARE = 0.5  # of the window of a rate: the part that sets the level of its line
