@@ -10,18 +10,26 @@ import numpy as np
 
 from optbench.orders import SPREAD, fit_order
 from optbench.rates import SCALES, Abstention, Rate, fit_rate
+from optbench.records import ProblemRecord
 from optbench.trajectory import Status, Trajectory
 
+SLOWEST = 10.0  # a rate is that of the slowest direction after this many condition numbers
 LOST = (Status.DIVERGED, Status.NON_FINITE, Status.CRASHED)
 
 
-def observed_rate(trajectory: Trajectory, setting: int, noise_floor: float) -> Rate | Abstention:
+def observed_rate(
+    trajectory: Trajectory, setting: int, problem: ProblemRecord
+) -> Rate | Abstention:
     """The rate of the merit over all starts at one setting, or an abstention.
+
+    On a strongly convex function of condition number kappa a method whose rate is linear looks
+    sublinear as long as its slowest direction has not begun to move: a sublinear rate over fewer
+    than 10 kappa steps is no finding there.
 
     Args:
         trajectory: all lanes.
         setting: index of the setting.
-        noise_floor: rounding error of f - f*; NaN where unknown. Other merits have no floor.
+        problem: its noise floor ends the window of f - f*; other merits have none.
     """
     if trajectory.merit == "escape":
         return Abstention("no minimum is approached at a saddle")
@@ -30,9 +38,17 @@ def observed_rate(trajectory: Trajectory, setting: int, noise_floor: float) -> R
     if 2 * sum(lost.values()) >= len(trajectory.seeds):
         ends = ", ".join(f"{count} {kind}" for kind, count in lost.items())
         return Abstention(f"{ends} of {_starts(len(trajectory.seeds))}")
-    known = trajectory.merit == "suboptimality" and np.isfinite(noise_floor)
+    known = trajectory.merit == "suboptimality" and np.isfinite(problem.noise_floor)
     errors = trajectory.merit_values[:, setting]
-    return fit_regime(trajectory.steps, errors, noise_floor if known else 0.0)
+    rate = fit_regime(trajectory.steps, errors, problem.noise_floor if known else 0.0)
+    if isinstance(rate, Rate) and rate.kind == "sublinear" and problem.strong_convexity:
+        kappa = (problem.smoothness or np.inf) / problem.strong_convexity
+        if rate.window[1] < SLOWEST * kappa:
+            return Abstention(
+                f"{rate.short} until step {rate.window[1]}: too few steps, at a condition number "
+                f"of {kappa:.2g}, to tell it from a linear rate"
+            )
+    return rate
 
 
 def fit_regime(
