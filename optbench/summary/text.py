@@ -22,13 +22,24 @@ FULL_TABLE = "summary.md"
 
 LEGEND = (
     "Cost: gradients to the target (share of the start's gap), median [range] over starts, at the "
-    "lr best in hindsight (oracle-tuned); basin: decades of lr within 2x; rate: q a step, k^-p, or order"
+    "lr best in hindsight (oracle-tuned); basin: decades of lr within 2x; rate: q a step, k^-p, or "
+    "order"
 )
 NO_BREAK = "\N{NO-BREAK SPACE}"
 _SHORT = {"budget exhausted": "budget", "reached target": "reached"}
 MARKS = {"~": "log points only", "^": "edge of lr grid"}
 
-PAIR_COLUMNS = ("problem", "optimizer", "target", "reached", "cost", "lr", "basin", "rate", "failures")
+PAIR_COLUMNS = (
+    "problem",
+    "optimizer",
+    "target",
+    "reached",
+    "cost",
+    "lr",
+    "basin",
+    "rate",
+    "failures",
+)
 PROBLEM_COLUMNS = (
     "problem", "target", "solved", "fastest", "cost", "lr", "basin", "rate", "then", "cost"
 )  # fmt: skip
