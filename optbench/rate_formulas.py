@@ -76,7 +76,7 @@ def gradient_descent(problem: Problem, learning_rate: float) -> Told:
     Source: Polyak (1987), "Introduction to Optimization", section 1.4; Drori & Teboulle (2014),
     theorem 3.1, for k^-1 (eta <= 1 / L).
     """
-    linear = _stationary(problem, lambda h: (1, learning_rate * h - 1))
+    linear = _stationary(problem, lambda h: (1.0, learning_rate * h - 1))
     limit = _convex_smoothness(problem)
     if linear is None and limit is not None and 0 < learning_rate * limit < 2:
         return _at_most("sublinear", 1.0)
@@ -88,7 +88,7 @@ def momentum(problem: Problem, learning_rate: float, momentum: float) -> Told:
 
     Source: Polyak (1964), USSR Comput. Math. Math. Phys. 4(5), pp. 1-17.
     """
-    return _stationary(problem, lambda h: (1, learning_rate * h - 1 - momentum, momentum))
+    return _stationary(problem, lambda h: (1.0, learning_rate * h - 1 - momentum, momentum))
 
 
 def nesterov(problem: Problem, learning_rate: float, momentum: float) -> Told:
@@ -99,7 +99,7 @@ def nesterov(problem: Problem, learning_rate: float, momentum: float) -> Told:
 
     def polynomial(h: float) -> tuple[float, ...]:
         kept = 1 - learning_rate * h
-        return 1, -(1 + momentum) * kept, momentum * kept
+        return 1.0, -(1 + momentum) * kept, momentum * kept
 
     return _stationary(problem, polynomial)
 
@@ -108,7 +108,9 @@ def nesterov_strongly_convex(problem: Problem, smoothness: float, strong_convexi
     """That of `nesterov` with eta = 1 / L and beta = (sqrt(L) - sqrt(mu)) / (sqrt(L) + sqrt(mu)).
 
     With the constants of the problem it is (1 - sqrt(mu / L))^2, where the theorem for all k has
-    1 - sqrt(mu / L): Nesterov (2018), section 2.2.
+    1 - sqrt(mu / L).
+
+    Source: that of `nesterov`; Nesterov (2018), section 2.2, for the theorem.
     """
     roots = math.sqrt(smoothness), math.sqrt(strong_convexity)
     return nesterov(problem, 1 / smoothness, (roots[0] - roots[1]) / (roots[0] + roots[1]))
@@ -127,7 +129,7 @@ def triple_momentum(problem: Problem, smoothness: float, strong_convexity: float
     gamma = beta / (1 + rho)
 
     def polynomial(h: float) -> tuple[float, ...]:
-        return 1, alpha * h * (1 + gamma) - 1 - beta, beta - alpha * h * gamma
+        return 1.0, alpha * h * (1 + gamma) - 1 - beta, beta - alpha * h * gamma
 
     return _stationary(problem, polynomial)
 
@@ -175,7 +177,7 @@ def gradient_flow(problem: Problem, time_step: float, num_substeps: int) -> Told
 
     def polynomial(h: float) -> tuple[float, ...]:
         z = -time_step / num_substeps * h
-        return 1, -((1 + z + z**2 / 2 + z**3 / 6 + z**4 / 24) ** num_substeps)
+        return 1.0, -((1 + z + z**2 / 2 + z**3 / 6 + z**4 / 24) ** num_substeps)
 
     return _stationary(problem, polynomial)
 

@@ -174,8 +174,9 @@ def fit_rate(steps: np.ndarray, errors: np.ndarray, noise_floor: float = 0.0) ->
     steps, errors = checked_run(steps, errors)
     k, y = _window(steps, errors, noise_floor)
     if len(k) < MIN_POINTS:
+        points = "point" if len(k) == 1 else "points"
         return Abstention(
-            f"{len(k)} log point{'s' * (len(k) != 1)} between a 10 % decrease and {FLOOR_MARGIN:g} times the noise "
+            f"{len(k)} log {points} between a 10 % decrease and {FLOOR_MARGIN:g} times the noise "
             f"floor, fewer than {MIN_POINTS}"
         )
     forecasts, constant = _forecast_errors(k, y)
