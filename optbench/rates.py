@@ -21,6 +21,7 @@ LINE_POINTS = 4  # the fewest points behind one line
 LATE_SHARE = {"linear": 1 / 2, "sublinear": 1 / 4}  # of the window, in k and in log k
 FORECAST_MISS = 0.1  # the most a forecast may miss by, as a share of the decrease it is about
 LOG_LEAD = 1.5  # how many times worse a shift must fit than a power of log k, for abstaining
+UNSETTLED = 0.15  # the widest interval of an exponent, relative
 LEAD = 4.0  # how many times worse the other model's forecast must be
 ROUNDING = 1e-14  # relative rounding error of an error that no noise floor limits
 
@@ -157,7 +158,9 @@ def fit_rate(steps: np.ndarray, errors: np.ndarray, noise_floor: float = 0.0) ->
     Each model, fitted so to the first half of the steps, forecasts the second half. The better
     one is taken if its error is below a tenth of what a constant forecast's would be, and below a
     quarter of the other's. Logarithms are no part of a power law, and hide in one: it abstains
-    where k^-p (log k)^a fits the late part markedly better than (k + k_0)^-p.
+    where k^-p (log k)^a fits the late part markedly better than (k + k_0)^-p. Nor is an exponent
+    told that has not settled, by an interval wider than 0.15 of it: terms that began to fall at
+    other times are then still at work, and such intervals were found to miss too often.
 
     The rate of f - f* is found: a method whose iterates contract by rho has q = rho^2.
 
@@ -193,7 +196,7 @@ def fit_rate(steps: np.ndarray, errors: np.ndarray, noise_floor: float = 0.0) ->
     slopes, margins = _late_slopes(winner, k, y, doubt)
     ends = np.concatenate([slopes - margins, slopes + margins])
     low, high = sorted(map(SCALES[winner].estimate, twice_as_wide(ends)))
-    return Rate(
+    rate = Rate(
         kind=winner,
         estimate=SCALES[winner].estimate(slopes[0]),
         low=low,
@@ -202,6 +205,15 @@ def fit_rate(steps: np.ndarray, errors: np.ndarray, noise_floor: float = 0.0) ->
         points=len(k),
         heldout_error=forecasts[winner],
     )
+    return settled(rate)
+
+
+def settled(rate: Rate) -> Rate | Abstention:
+    """The rate, unless it is an exponent that still drifts."""
+    if rate.kind == "sublinear" and rate.relative_width > UNSETTLED:
+        drifts = f"its exponent drifts from {rate.low:.2g} to {rate.high:.2g}"
+        return Abstention(f"no power law yet: {drifts}")
+    return rate
 
 
 def twice_as_wide(values: np.ndarray) -> tuple[float, float]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from optbench.orders import SPREAD, fit_order
-from optbench.rates import SCALES, Abstention, Rate, fit_rate
+from optbench.rates import SCALES, Abstention, Rate, fit_rate, settled
 from optbench.records import ProblemRecord
 from optbench.trajectory import Status, Trajectory
 
@@ -59,8 +59,9 @@ def fit_regime(
     Where `fit_rate` finds the same regime for more than half of the runs, and no other for any,
     that is it: the estimate is the median of theirs, the interval holds all of theirs. Where the
     estimates of single runs range over more than a quarter of it (of -log q, or p), the starts
-    disagree: there is no one rate. Where `fit_rate` abstains for half of them or more, `fit_order`
-    is asked; where it abstains too, the reason is the commonest of `fit_rate`.
+    disagree: there is no one rate; and an exponent must have settled over all of them, too. Where
+    `fit_rate` abstains for half of them or more, `fit_order` is asked; where it abstains too, the
+    reason is the commonest of `fit_rate`.
 
     Args:
         steps: [T] ascending steps of the log points.
@@ -98,7 +99,7 @@ def _pooled(rates: Sequence[Rate]) -> Rate | Abstention:
         low, high = min(rates, key=_estimate), max(rates, key=_estimate)
         return Abstention(f"the starts disagree: from {low.short} to {high.short}")
     errors = [rate.heldout_error for rate in rates if rate.heldout_error is not None]
-    return dataclasses.replace(
+    pooled = dataclasses.replace(
         rates[0],
         estimate=float(np.median(estimates)),
         low=min(rate.low for rate in rates),
@@ -108,6 +109,7 @@ def _pooled(rates: Sequence[Rate]) -> Rate | Abstention:
         runs=len(rates),
         heldout_error=max(errors),
     )
+    return settled(pooled)
 
 
 def _estimate(rate: Rate) -> float:

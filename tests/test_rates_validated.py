@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
@@ -302,6 +303,12 @@ def test_the_table_is_as_large_as_it_should_be():
     assert {pair.kind for pair in PAIRS} == {"linear", "sublinear", "superlinear"}
 
 
+def test_the_readme_counts_the_table():
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    traps = len(TRAPPED_RUNS) + len(TRAPPED_SEQUENCES)
+    assert f"{len(PAIRS)} runs of known rate and {traps} traps" in readme
+
+
 def test_rates_of_runs_hold_the_laws(logs):
     """At least 90 % covered, abstentions counted as not; median width 5 % at most; no wrong regime.
 
@@ -455,6 +462,7 @@ TRAPPED_SEQUENCES = {
     "1 / (k log k)": 1 / ((K + 2) * np.log(K + 2)),
     "log k / k": np.log(K + 2) / (K + 2),
     "log k / sqrt k": np.log(K + 2) / np.sqrt(K + 2),
+    "powers that set in at other times": 1 / (K + 10) ** 2 + 3 / (K + 3000) ** 2,
     "exp(-sqrt k)": np.exp(-np.sqrt(K)),
     "exp(-k^1.3)": np.exp(-((0.01 * K) ** 1.3)),
     "oscillation without trend": 2 + np.sin(0.01 * K),
@@ -485,6 +493,13 @@ def test_without_its_test_a_factor_log_k_is_taken_for_a_power(monkeypatch):
         found = fit_regime(K, [TRAPPED_SEQUENCES[name]])
         assert isinstance(found, Rate) and found.kind == "sublinear"
         assert not found.low <= {"log k / sqrt k": 0.5}.get(name, 1.0) <= found.high
+
+
+def test_without_its_limit_an_exponent_that_drifts_is_told(monkeypatch):
+    monkeypatch.setattr(rates, "UNSETTLED", np.inf)
+    found = fit_regime(K, [TRAPPED_SEQUENCES["powers that set in at other times"]])
+    assert isinstance(found, Rate) and found.kind == "sublinear"
+    assert not found.low <= 2.0 <= found.high
 
 
 def test_without_the_condition_number_directions_that_do_not_move_look_sublinear(monkeypatch):
