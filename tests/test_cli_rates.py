@@ -56,6 +56,7 @@ def folder(tmp_path_factory) -> Path:
 @pytest.fixture
 def there(folder, monkeypatch) -> Path:
     monkeypatch.chdir(folder.parent)
+    monkeypatch.setenv("COLUMNS", "100")
     return folder
 
 
@@ -131,6 +132,7 @@ def test_the_file_stands_for_its_folder(there):
 
 def test_what_the_catalog_lacks_has_no_theory_and_keeps_its_rate(folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
     copy = shutil.copytree(folder, tmp_path / "copy")
     shown = optbench("rates", copy)
     assert shown.exit_code == 0

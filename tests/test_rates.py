@@ -256,6 +256,7 @@ def test_a_window_not_late_enough_spoils_the_logistic_rate(monkeypatch, logistic
     monkeypatch.setattr(rates, "FORECAST_MISS", np.inf)
     monkeypatch.setattr(rates, "LEAD", 1.0)
     monkeypatch.setattr(rates, "LOG_LEAD", np.inf)
+    monkeypatch.setattr(rates, "UNSETTLED", np.inf)
     steps = log_steps(10_000)
     fitted = [found(fit_rate(steps, errors[steps])).estimate for errors in logistic_errors]
     assert max(abs(estimate - 1) for estimate in fitted) > 0.05

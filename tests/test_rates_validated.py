@@ -411,7 +411,7 @@ def long_tail() -> Problem:
     return Problem(
         objective=_tail,
         data=(np.arange(1.0, 101) ** -3,),
-        start=start_near(np.ones(100), scale=0.1),
+        start=start_near(np.ones(100), scale=0.01),
         minimum=0.0,
         minimizer=np.zeros(100),
         minimum_kind="closed form",
