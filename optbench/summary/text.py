@@ -22,8 +22,8 @@ FULL_TABLE = "summary.md"
 
 LEGEND = (
     "Cost: gradients to the target (share of the start's gap), median [range] over starts, at the "
-    "lr best in hindsight (oracle-tuned); basin: decades of lr within 2x; rate: factor q a step, power "
-    "of k, or order"
+    "lr best in hindsight (oracle-tuned); basin: decades of lr within 2x; rate: factor q a step, "
+    "power of k, or order"
 )
 NO_BREAK = "\N{NO-BREAK SPACE}"
 _SHORT = {"budget exhausted": "budget", "reached target": "reached"}
