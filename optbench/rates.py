@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from typing import Literal
+import math
+import operator
+from collections.abc import Callable
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -18,13 +20,34 @@ MIN_POINTS = 8
 LINE_POINTS = 4  # the fewest points behind one line
 LATE_SHARE = {"linear": 1 / 2, "sublinear": 1 / 4}  # of the window, in k and in log k
 FORECAST_MISS = 0.1  # the most a forecast may miss by, as a share of the decrease it is about
+LOG_LEAD = 1.5  # how many times worse a shift must fit than a power of log k, for abstaining
+UNSETTLED = 0.15  # the widest interval of an exponent, relative
 LEAD = 4.0  # how many times worse the other model's forecast must be
+ROUNDING = 1e-14  # relative rounding error of an error that no noise floor limits
 
-RUN_PAIRS = 3  # consecutive pairs (e_k, e_{k+1}) a run must show in its terminal phase
-MIN_PAIRS = 8  # and all runs together
-ORDER_DRIFT = 0.1  # the most a local order may differ from the run's last one, relative
-ORDER_SPREAD = 0.25  # the widest range of the orders of single runs, relative
-MIN_ORDER = 1.1  # no slower order is called superlinear
+
+class Scale(NamedTuple):
+    """How the slope of a model's line, the estimate and the speed of convergence go together.
+
+    Attributes:
+        estimate: slope -> q or p.
+        speed: q or p -> what widths and ratios of rates are taken of: -log q, p or p. Of q itself,
+            near 1, any interval would be narrow.
+    """
+
+    estimate: Callable[[float], float]
+    speed: Callable[[float], float]
+
+
+def _same(value: float) -> float:
+    return value
+
+
+SCALES: dict[Kind, Scale] = {
+    "linear": Scale(math.exp, lambda factor: -math.log(factor)),
+    "sublinear": Scale(operator.neg, _same),
+    "superlinear": Scale(_same, _same),
+}
 
 _WORDS = {
     "linear": "the error shrinks by a factor of {} a step",
@@ -40,11 +63,12 @@ class Rate:
     Attributes:
         kind: the model: e_k ~ q^k, e_k ~ k^-p, or e_{k+1} ~ e_k^p.
         estimate: q, p or p.
-        low: the window interval: how far down the estimate goes as the window moves (linear and
+        low: the window interval: how far down the estimate may go as the window moves (linear and
             sublinear) or from run to run (superlinear). No confidence level belongs to it.
-        high: how far up it goes.
+        high: how far up it may go.
         window: first and last step looked at; its late part decides.
-        points: log points in the window, or pairs pooled over runs.
+        points: log points in the window, or pairs of consecutive ones; of all runs.
+        runs: how many runs it is the rate of.
         heldout_error: root mean square of the forecast's error in log e over the held-out points,
             the second half of the window's steps; None for an order.
     """
@@ -55,7 +79,19 @@ class Rate:
     high: float
     window: tuple[int, int]
     points: int
+    runs: int = 1
     heldout_error: float | None = None
+
+    @property
+    def relative_width(self) -> float:
+        """Width of the interval over the estimate: of p, or, of a factor q, of -log q."""
+        speed = SCALES[self.kind].speed
+        return abs(speed(self.high) - speed(self.low)) / speed(self.estimate)
+
+    @property
+    def short(self) -> str:
+        """The estimate in a few characters."""
+        return short_rate(self.kind, self.estimate)
 
     @property
     def sentence(self) -> str:
@@ -79,9 +115,25 @@ class Abstention:
     reason: str
 
     @property
+    def short(self) -> str:
+        """In a few characters."""
+        return "-"
+
+    @property
     def sentence(self) -> str:
         """What was found, in one line."""
         return f"no rate: {self.reason}"
+
+
+def short_rate(kind: Kind, value: float) -> str:
+    """A rate in a few characters: `q=0.82`, `k^-1.0` or `order 2.0`.
+
+    A factor is shown with two digits of its distance from 1, where it is near 1.
+    """
+    if kind == "linear":
+        digits = 2 if value < 0.9 else math.ceil(-math.log10(max(1 - value, 1e-12))) + 1
+        return f"q={value:.{digits}f}" if value >= 0.1 else f"q={value:.2g}"
+    return f"k^-{value:.1f}" if kind == "sublinear" else f"order {value:.1f}"
 
 
 def fit_rate(steps: np.ndarray, errors: np.ndarray, noise_floor: float = 0.0) -> Rate | Abstention:
@@ -96,11 +148,19 @@ def fit_rate(steps: np.ndarray, errors: np.ndarray, noise_floor: float = 0.0) ->
 
     A local rate settles late, so only the late part of a window is fitted: the last half of its
     steps (linear), the last quarter of its log-steps (sublinear). The interval is the range over
-    that part, its later half, one starting half its length earlier, and that one without its end.
+    that part, its later half, one starting half its length earlier, that one without its end, and
+    what is left of the slope there once the first correction is fitted too: a factor k^a of a
+    linear rate (two equal roots), a shift (k + k_0)^-p of a sublinear one: so it reaches ahead to
+    where a slope that still drifts is heading. These stretches share points, so their range says
+    too little: the interval is twice as wide. Each slope counts with what errors as large as the
+    noise floor could do to it.
 
     Each model, fitted so to the first half of the steps, forecasts the second half. The better
     one is taken if its error is below a tenth of what a constant forecast's would be, and below a
-    quarter of the other's.
+    quarter of the other's. Logarithms are no part of a power law, and hide in one: it abstains
+    where k^-p (log k)^a fits the late part markedly better than (k + k_0)^-p. Nor is an exponent
+    told that has not settled, by an interval wider than 0.15 of it: terms that began to fall at
+    other times are then still at work, and such intervals were found to miss too often.
 
     The rate of f - f* is found: a method whose iterates contract by rho has q = rho^2.
 
@@ -114,11 +174,12 @@ def fit_rate(steps: np.ndarray, errors: np.ndarray, noise_floor: float = 0.0) ->
 
     Source: Ortega & Rheinboldt (1970), section 9.2 (R-rates).
     """
-    steps, errors = _checked(steps, errors)
+    steps, errors = checked_run(steps, errors)
     k, y = _window(steps, errors, noise_floor)
     if len(k) < MIN_POINTS:
+        points = "point" if len(k) == 1 else "points"
         return Abstention(
-            f"{len(k)} log points between a 10 % decrease and {FLOOR_MARGIN:g} times the noise "
+            f"{len(k)} log {points} between a 10 % decrease and {FLOOR_MARGIN:g} times the noise "
             f"floor, fewer than {MIN_POINTS}"
         )
     forecasts, constant = _forecast_errors(k, y)
@@ -129,77 +190,38 @@ def fit_rate(steps: np.ndarray, errors: np.ndarray, noise_floor: float = 0.0) ->
         )
     if not LEAD * forecasts[winner] < forecasts[loser]:
         return Abstention("no model wins: linear and sublinear forecast the late errors alike")
-    slopes = _late_slopes(_axis(winner, k), y, LATE_SHARE[winner])
-    estimates = np.exp(slopes) if winner == "linear" else -slopes
-    return Rate(
+    if winner == "sublinear" and _has_log_factor(k, y):
+        return Abstention("no power law: a power of log k goes with that of k")
+    doubt = np.maximum(noise_floor * np.exp(-y), ROUNDING)
+    slopes, margins = _late_slopes(winner, k, y, doubt)
+    ends = np.concatenate([slopes - margins, slopes + margins])
+    low, high = sorted(map(SCALES[winner].estimate, twice_as_wide(ends)))
+    rate = Rate(
         kind=winner,
-        estimate=float(estimates[0]),
-        low=float(estimates.min()),
-        high=float(estimates.max()),
+        estimate=SCALES[winner].estimate(slopes[0]),
+        low=low,
+        high=high,
         window=(int(k[0]), int(k[-1])),
         points=len(k),
         heldout_error=forecasts[winner],
     )
+    return settled(rate)
 
 
-def fit_order(
-    steps: np.ndarray, errors: Sequence[np.ndarray] | np.ndarray, noise_floor: float = 0.0
-) -> Rate | Abstention:
-    """The order p of superlinear convergence, e_{k+1} ~ e_k^p, pooled over runs, or an abstention.
-
-    A line through all (log e_k, log e_{k+1}) would mix the damped phase into the order: it reads
-    Newton's method as 1.5 to 1.8. So each run gives its terminal phase alone: the last consecutive
-    steps, up to the run's least error above 10 times the noise floor, over which the local order
-
-        p_k = log(e_{k+1} / e_k) / log(e_k / e_{k-1})
-
-    stays within 10 % of its last value. Runs with fewer than 3 pairs (e_k, e_{k+1}) there are left
-    out. The estimate is the least-squares slope of log e_{k+1} / e_k against log e_k / e_{k-1}
-    over all runs, which late steps dominate; the interval is its range over single runs. It
-    abstains below 8 pairs, where the runs' own orders range over more than a quarter of the
-    estimate, and where the order is that of linear convergence.
-
-    f - f*, |x - x*| and |grad f| have the same order. Near x*, f - f* is of the size of
-    |grad f|^2: where f* is not 0 and its rounding ends f - f*, |grad f| still shows one more step
-    and gives the surer order.
-
-    Args:
-        steps: [T] ascending steps of the log points; only consecutive ones are used.
-        errors: S runs of [T] errors e: f - f*, or |grad f|.
-        noise_floor: rounding error of e.
-
-    Raises:
-        OptbenchError: steps and errors that do not fit together.
-
-    Source: Ortega & Rheinboldt (1970), section 9.1 (orders).
-    """
-    runs = [_terminal_phase(*_checked(steps, run), noise_floor) for run in errors]
-    runs = [(k, y) for k, y in runs if len(y) > RUN_PAIRS]
-    pairs = sum(len(y) - 1 for _, y in runs)
-    if pairs < MIN_PAIRS:
-        return Abstention(
-            f"{pairs} pairs of consecutive errors with a stable local order, fewer than {MIN_PAIRS}"
-        )
-    before = [np.diff(y)[:-1] for _, y in runs]
-    after = [np.diff(y)[1:] for _, y in runs]
-    single = [float(b @ a / (b @ b)) for b, a in zip(before, after, strict=True)]
-    b, a = np.concatenate(before), np.concatenate(after)
-    order = float(b @ a / (b @ b))
-    if order < MIN_ORDER:
-        return Abstention(f"the local order is {order:.3g}: not faster than linear")
-    if max(single) - min(single) > ORDER_SPREAD * order:
-        return Abstention(f"the runs disagree: orders from {min(single):.3g} to {max(single):.3g}")
-    return Rate(
-        kind="superlinear",
-        estimate=order,
-        low=min(single),
-        high=max(single),
-        window=(int(min(k[0] for k, _ in runs)), int(max(k[-1] for k, _ in runs))),
-        points=pairs,
-    )
+def settled(rate: Rate) -> Rate | Abstention:
+    """The rate, unless it is an exponent that still drifts."""
+    if rate.kind == "sublinear" and rate.relative_width > UNSETTLED:
+        return Abstention("no power law yet: its exponent still drifts")
+    return rate
 
 
-def _checked(steps: np.ndarray, errors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def twice_as_wide(values: np.ndarray) -> tuple[float, float]:
+    """The range of values, with half its width more on both sides."""
+    low, high = float(values.min()), float(values.max())
+    return low - (high - low) / 2, high + (high - low) / 2
+
+
+def checked_run(steps: np.ndarray, errors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Steps and errors up to the first error that is not finite.
 
     Raises:
@@ -249,12 +271,44 @@ def _forecast_errors(k: np.ndarray, y: np.ndarray) -> tuple[dict[Kind, float], f
     return forecasts, _root_mean_square(y[split:] - y[split - 1])
 
 
-def _late_slopes(t: np.ndarray, y: np.ndarray, share: float) -> np.ndarray:
-    """Slopes over the late part of the window, then over its later half and two earlier parts."""
+def _late_slopes(
+    kind: Kind, k: np.ndarray, y: np.ndarray, doubt: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Slopes over the late part of the window and over others, and what `doubt` in y does to each.
+
+    The others: its later half, two that start earlier, and the earlier one corrected.
+    """
+    t, share = _axis(kind, k), LATE_SHARE[kind]
+    straight = np.stack([t, np.ones_like(t)])
+    corrected = np.stack([*straight, np.log(k) if kind == "linear" else 1 / k])
     early = 1 - 3 * share / 2
     parts = ((1 - share, 1.0), (1 - share / 2, 1.0), (early, 1.0), (early, 1 - share / 2))
-    stretches = [_stretch(t, first, last) for first, last in parts]
-    return np.array([_line(t[part], y[part])[0] for part in stretches])
+    fits = [(straight, _stretch(t, first, last)) for first, last in parts]
+    fits.append((corrected, _stretch(t, early, 1.0)))
+    weights = [_slope_weights(basis[:, part]) for basis, part in fits]
+    slopes = [w @ y[part] for w, (_, part) in zip(weights, fits, strict=True)]
+    margins = [np.abs(w) @ doubt[part] for w, (_, part) in zip(weights, fits, strict=True)]
+    return np.array(slopes), np.array(margins)
+
+
+def _has_log_factor(k: np.ndarray, y: np.ndarray) -> bool:
+    """Whether a power of log k explains the longest late stretch better than a shift of k does.
+
+    It does if k^-p (log k)^a fits better than k^-p (1 + c / k), and a, fitted next to that shift,
+    is nearer to a whole number other than 0: logarithms come in whole powers.
+    """
+    part = _stretch(np.log(k), 1 - 3 * LATE_SHARE["sublinear"] / 2, 1.0)
+    k, y = k[part], y[part]
+    root = np.sqrt(np.gradient(np.log(k)))
+    power_law = np.stack([np.log(k), np.ones_like(k), 1 / k, np.log(np.log(k + 1))])
+
+    def fitted(*terms: int) -> tuple[np.ndarray, float]:
+        basis = power_law[list(terms)]
+        coefficients = np.linalg.lstsq((basis * root).T, y * root)[0]
+        return coefficients, _root_mean_square((y - coefficients @ basis) * root)
+
+    power = fitted(0, 1, 2, 3)[0][-1]
+    return bool(abs(power) > 0.5 and LOG_LEAD * fitted(0, 1, 3)[1] < fitted(0, 1, 2)[1])
 
 
 def _stretch(t: np.ndarray, first: float, last: float) -> slice:
@@ -267,31 +321,26 @@ def _stretch(t: np.ndarray, first: float, last: float) -> slice:
 
 
 def _line(t: np.ndarray, y: np.ndarray) -> tuple[float, float]:
-    """Slope and intercept; a point weighs as much as the stretch of the axis it stands for."""
-    slope, intercept = np.polyfit(t, y, 1, w=np.sqrt(np.gradient(t)))
-    return float(slope), float(intercept)
+    """Slope and intercept."""
+    basis = np.stack([t, np.ones_like(t)])
+    slope = float(_slope_weights(basis) @ y)
+    stretch = np.gradient(t)
+    return slope, float(stretch @ (y - slope * t) / stretch.sum())
+
+
+def _slope_weights(basis: np.ndarray) -> np.ndarray:
+    """[n] what each point adds to the coefficient of the first function of a least-squares fit.
+
+    A point weighs as much as the stretch of the axis it stands for.
+
+    Args:
+        basis: [m, n] functions at the points, the first of them the axis.
+    """
+    root = np.sqrt(np.gradient(basis[0]))
+    sizes = np.linalg.norm(basis, axis=1)
+    weighted = (basis / sizes[:, None] * root).T
+    return np.linalg.pinv(weighted, rcond=1e-12)[0] * root / sizes[0]
 
 
 def _root_mean_square(values: np.ndarray) -> float:
     return float(np.sqrt(np.mean(values**2)))
-
-
-def _terminal_phase(
-    steps: np.ndarray, errors: np.ndarray, noise_floor: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Steps and log errors of the last consecutive steps with a stable local order."""
-    usable = errors > max(FLOOR_MARGIN * noise_floor, 0.0)
-    end = len(errors) if usable.all() else int(np.argmin(usable))
-    end = int(np.argmin(errors[:end])) + 1 if end else 0  # what follows is a stall
-    y = np.log(errors[:end])
-    fall = np.diff(y)
-    sound = (fall < 0) & (np.diff(steps[:end]) == 1)
-    start = end
-    if len(fall) > 1 and sound[-2:].all():
-        last = fall[-1] / fall[-2]
-        start = len(fall) - 2
-        while start > 0 and sound[start - 1]:
-            if abs(fall[start] / fall[start - 1] - last) > ORDER_DRIFT * last:
-                break
-            start -= 1
-    return steps[start:end], y[start:end]

@@ -209,7 +209,7 @@ def test_a_study_with_a_mistake_is_refused(here, text, message, hint):
 # Folders of results
 
 
-@pytest.mark.parametrize("command", [["show"], ["plot"], ["export", "--to", "csv"]])
+@pytest.mark.parametrize("command", [["show"], ["rates"], ["plot"], ["export", "--to", "csv"]])
 def test_a_folder_without_results_is_refused(here, command):
     for place in ("nowhere", "."):
         assert "no results in" in refused(here, *command, place)[0]
@@ -218,7 +218,7 @@ def test_a_folder_without_results_is_refused(here, command):
 def test_a_file_where_the_folder_should_be_is_refused(here):
     told = refused(here, "run", "tiny.toml", "--results", "mine.py")
     assert "there is a file where the folder should be" in told[0]
-    for command in (["show"], ["plot"], ["export", "--to", "csv"]):
+    for command in (["show"], ["rates"], ["plot"], ["export", "--to", "csv"]):
         refused(here, *command, "mine.py")
 
 
@@ -234,7 +234,9 @@ def test_somebody_elses_folder_is_kept(here):
     refused(here, "run", "tiny.toml", "--results", "out")
 
 
-@pytest.mark.parametrize("command", [["run", "tiny.toml", "--results"], ["show"], ["plot"]])
+@pytest.mark.parametrize(
+    "command", [["run", "tiny.toml", "--results"], ["show"], ["rates"], ["plot"]]
+)
 @pytest.mark.parametrize("spoil", ["text", "truncated", "foreign"])
 def test_a_damaged_file_is_refused_and_kept(here, results, command, spoil):
     path = results / "results.sqlite"

@@ -241,7 +241,7 @@ def test_the_order_is_by_target_then_by_cost(runs):
 
 def test_the_rate_of_a_bowl_is_found_and_its_line_runs_along_the_errors():
     tuned = tune(descent(rates=[0.04] * 4))
-    fitted = fit(tuned, 1e-16)
+    fitted = fit(tuned, bowl(noise_floor=1e-16))
     assert isinstance(fitted.rate, Rate) and fitted.rate.kind == "linear"
     assert fitted.rate.estimate == pytest.approx(0.96**2, rel=1e-3)
     assert fitted.text == "×0.922 per step"
@@ -253,8 +253,10 @@ def test_the_rate_of_a_bowl_is_found_and_its_line_runs_along_the_errors():
 
 def test_an_abstention_and_a_saddle_have_no_line():
     wild = descent(value=np.random.default_rng(0).uniform(1, 2, (3, 4, len(STEPS))))
-    assert fit(tune(wild), np.nan).text == "no fit" and not len(fit(tune(wild), np.nan).cost)
-    escape = fit(dataclasses.replace(tune(descent()), trajectory=descent(merit="escape")), 0.0)
+    fitted = fit(tune(wild), bowl(noise_floor=np.nan))
+    assert fitted.text == "no fit" and not len(fitted.cost)
+    saddle = dataclasses.replace(tune(descent()), trajectory=descent(merit="escape"))
+    escape = fit(saddle, bowl(noise_floor=0.0))
     assert escape.text == "no fit"
 
 

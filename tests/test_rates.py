@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from optbench import rates
+from optbench import orders, rates
 from optbench.errors import OptbenchError
 from optbench.metrics import noise_floor
-from optbench.rates import Abstention, Rate, fit_order, fit_rate
+from optbench.orders import fit_order
+from optbench.rates import Abstention, Rate, fit_rate
 
 
 def log_steps(last: int) -> np.ndarray:
@@ -132,10 +133,11 @@ def test_newton_at_a_degenerate_minimum_is_linear():
 )
 def test_an_exact_geometric_sequence_is_found_exactly(factor, scale, last):
     steps = log_steps(last)
+    steps = steps[scale * factor**steps > 1e-300]  # beyond, numbers lose their digits
     errors = scale * factor**steps
-    if np.count_nonzero((errors < 0.9 * errors[0]) & (errors > 1e-300)) < 8:
+    if np.count_nonzero(errors < 0.9 * errors[0]) < 8:
         return
-    rate = found(fit_rate(steps, errors, 1e-301))
+    rate = found(fit_rate(steps, errors))
     assert rate.kind == "linear"
     assert (rate.low, rate.estimate, rate.high) == pytest.approx((factor,) * 3, rel=1e-6)
     assert rate.heldout_error < 1e-6
@@ -253,6 +255,8 @@ def test_a_window_not_late_enough_spoils_the_logistic_rate(monkeypatch, logistic
     monkeypatch.setattr(rates, "LATE_SHARE", {"linear": 1.0, "sublinear": 1.0})
     monkeypatch.setattr(rates, "FORECAST_MISS", np.inf)
     monkeypatch.setattr(rates, "LEAD", 1.0)
+    monkeypatch.setattr(rates, "LOG_LEAD", np.inf)
+    monkeypatch.setattr(rates, "UNSETTLED", np.inf)
     steps = log_steps(10_000)
     fitted = [found(fit_rate(steps, errors[steps])).estimate for errors in logistic_errors]
     assert max(abs(estimate - 1) for estimate in fitted) > 0.05
@@ -441,8 +445,8 @@ def test_the_damped_phase_is_left_out(monkeypatch):
     rate = found(fit_order(np.arange(19), runs))
     assert rate.estimate == pytest.approx(2.0, abs=1e-9)
     assert rate.window[0] >= 11
-    monkeypatch.setattr(rates, "ORDER_DRIFT", np.inf)
-    assert rates._terminal_phase(np.arange(19.0), runs[0], 0.0)[0][0] < 5
+    monkeypatch.setattr(orders, "ORDER_DRIFT", np.inf)
+    assert orders._terminal_phase(np.arange(19.0), runs[0], 0.0)[0][0] < 5
 
 
 def test_only_consecutive_steps_count():

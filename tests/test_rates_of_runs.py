@@ -13,9 +13,10 @@ from optbench.optimizer import Optimizer, Step
 from optbench.optimizers.first_order.gradient_descent import gradient_descent
 from optbench.optimizers.first_order.momentum import momentum
 from optbench.oracle import Calls
+from optbench.orders import fit_order
 from optbench.plan import Lanes, Plan
 from optbench.problem import Problem
-from optbench.rates import Abstention, Rate, fit_order, fit_rate
+from optbench.rates import Abstention, Rate, fit_rate
 from optbench.run import execute, prepare
 from optbench.start import standard_normal
 from problems.classical.bowls import power

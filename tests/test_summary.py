@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from optbench.records import Cell
+from optbench.records import Cell, ProblemRecord
 from optbench.summary import Pair, Summary, summarize
 from optbench.summary.pairs import common_target
 from optbench.summary.standings import standings
@@ -74,7 +74,8 @@ def summary_of(logs, cells=None, **settings) -> Summary:
     if cells is None:
         cells = [cell(*names) for names, found in logs.items() if found is not None]
     given = {"name": "tried", "budget": 1000.0} | settings
-    return summarize(given, problems, optimizers, cells, lambda *names: logs.get(names))
+    records = {problem: ProblemRecord(label=problem) for problem in problems}
+    return summarize(given, records, optimizers, cells, lambda *names: logs.get(names))
 
 
 def only_pair(trajectory) -> Pair:
@@ -238,7 +239,7 @@ def test_few_pairs_are_shown_one_by_one_best_first():
     lines = summary_of(logs).text().splitlines()
     (start,) = (i for i, line in enumerate(lines) if line.startswith("problem"))
     assert lines[start + 1].split() == [
-        "bowl", "fast", "1e-10", "3/3", "30", "[30,", "30]", "0.1", "1.0"
+        "bowl", "fast", "1e-10", "3/3", "30", "[30,", "30]", "0.1", "1.0", "-"
     ]  # fmt: skip
     assert lines[start + 2].split()[1] == "slow"
     assert "oracle-tuned" in " ".join(lines[:start])

@@ -9,6 +9,7 @@ from optbench.cli.bounds import bounds
 from optbench.cli.check import check
 from optbench.cli.listing import list_catalog
 from optbench.cli.manners import Program, examples
+from optbench.cli.rates import rates
 from optbench.cli.reading import export, plot, show
 from optbench.cli.run import run
 
@@ -17,6 +18,7 @@ _EXAMPLES = examples(
     "optbench run --problem rosenbrock --optimizer adam    one pair",
     "optbench list problems                                what there is",
     "optbench plot results/quick                           figures of a finished study",
+    "optbench rates results/quick                          how fast its runs converge",
     "optbench bounds                                       theorems next to measured runs",
 )
 
@@ -27,5 +29,5 @@ def main() -> None:
     """Compare optimizers: run benchmarks, plot trajectories, reproduce convergence bounds."""
 
 
-for _command in (run, list_catalog, check, show, plot, export, bounds):
+for _command in (run, list_catalog, check, show, rates, plot, export, bounds):
     main.add_command(_command)

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 import click
 
+from optbench.database import FILE
 from optbench.errors import ExitCode, OptbenchError
 
 WIDTH = 100  # of a page, where there is no terminal
@@ -85,6 +86,17 @@ def _importable(context: click.Context, option: click.Parameter, module: str) ->
     if module != option.default and os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())
     return module
+
+
+def results_argument(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The argument of every command that reads results: their folder, or the file in it."""
+    return click.argument("results", type=click.Path(path_type=Path), callback=_folder_of_results)(
+        command
+    )
+
+
+def _folder_of_results(context: click.Context, option: click.Parameter, path: Path) -> Path:
+    return path.parent if path.name == FILE else path
 
 
 def json_option(command: Callable[..., Any]) -> Callable[..., Any]:

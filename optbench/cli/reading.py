@@ -7,14 +7,12 @@ from pathlib import Path
 
 import click
 
-from optbench.cli.manners import examples, json_option, page_width, say_json
+from optbench.cli.manners import examples, json_option, page_width, results_argument, say_json
 from optbench.errors import ExitCode
-
-_folder = click.argument("results", type=click.Path(path_type=Path))
 
 
 @click.command(epilog=examples("optbench show results/quick", "optbench show results/quick --json"))
-@_folder
+@results_argument
 @json_option
 def show(results: Path, as_json: bool) -> ExitCode:
     """Show the table of a study again."""
@@ -34,7 +32,7 @@ def show(results: Path, as_json: bool) -> ExitCode:
 @click.command(
     epilog=examples("optbench plot results/quick", "optbench plot results/quick --format png")
 )
-@_folder
+@results_argument
 @click.option(
     "--format",
     "kind",
@@ -63,7 +61,7 @@ def plot(results: Path, kind: str, to: Path | None, as_json: bool) -> ExitCode:
 
 
 @click.command(epilog=examples("optbench export results/quick --to csv"))
-@_folder
+@results_argument
 @click.option(
     "--to",
     type=click.Choice(["csv", "parquet"]),

@@ -45,7 +45,7 @@ def convergence(runs: ProblemRuns) -> Figure:
     """
     groups = runs.panels
     curves = {name: _drawn_curve(tuned) for name, tuned in runs.tuned.items()}
-    fits = {name: fit(tuned, runs.problem.noise_floor) for name, tuned in runs.tuned.items()}
+    fits = {name: fit(tuned, runs.problem) for name, tuned in runs.tuned.items()}
     figure = style.new_figure(PANEL_HEIGHT * len(groups))
     panels = figure.subplots(len(groups), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
     for panel, group in zip(panels, groups, strict=True):

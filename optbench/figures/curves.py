@@ -7,7 +7,9 @@ import dataclasses
 import numpy as np
 
 from optbench.figures.runs import Tuned
-from optbench.rates import Abstention, Rate, fit_order, fit_rate
+from optbench.rates import Abstention, Rate
+from optbench.records import ProblemRecord
+from optbench.regimes import observed_rate
 from optbench.trajectory import Status, Trajectory
 
 LATE_SHARE = 0.5  # of the window of a rate: the part that sets the level of its line
@@ -131,30 +133,23 @@ def _factor(factor: float) -> str:
     return f"×{factor:.{digits}f}"
 
 
-def fit(tuned: Tuned, noise_floor: float) -> Fit:
-    """The order over all starts, if convergence is superlinear, or else the rate of the median one.
+def fit(tuned: Tuned, problem: ProblemRecord) -> Fit:
+    """The rate over all starts, and the line of a linear or sublinear one along the median start.
 
-    The line of a rate runs through the middle of the errors in the late part of its window, and
-    is drawn where it is within a factor `CLOSE` of them.
+    The line runs through the middle of the errors in the late part of the window, and is drawn
+    where it is within a factor `CLOSE` of them.
 
     Args:
         tuned: runs and their best setting.
-        noise_floor: rounding error of f - f*; NaN where unknown.
+        problem: its record.
     """
     trajectory, nothing = tuned.trajectory, np.array([])
-    if trajectory.merit == "escape":
-        return Fit(Abstention("no minimum is approached at a saddle"), nothing, nothing)
-    known_floor = trajectory.merit == "suboptimality" and np.isfinite(noise_floor)
-    floor = noise_floor if known_floor else 0.0
-    errors = trajectory.merit_values[:, tuned.setting]
-    order = fit_order(trajectory.steps, errors, floor)
-    if isinstance(order, Rate):
-        return Fit(order, nothing, nothing)
-    start = tuned.median_start
-    rate = fit_rate(trajectory.steps, errors[start], floor)
-    if isinstance(rate, Abstention):
+    rate = observed_rate(trajectory, tuned.setting, problem)
+    if isinstance(rate, Abstention) or rate.kind == "superlinear":
         return Fit(rate, nothing, nothing)
-    return Fit(rate, *_line(trajectory, errors[start], start, tuned.setting, rate))
+    start = tuned.median_start
+    errors = trajectory.merit_values[start, tuned.setting]
+    return Fit(rate, *_line(trajectory, errors, start, tuned.setting, rate))
 
 
 def _line(
@@ -163,10 +158,12 @@ def _line(
     """Cost and error along the window of a rate, at the level of the errors in its late part."""
     first, last = rate.window
     inside = (trajectory.steps >= first) & (trajectory.steps <= last) & (errors > 0)
+    if not inside.any():  # this start is none of those whose rate it is
+        return np.array([]), np.array([])
     steps = trajectory.steps[inside].astype(float)
     linear = rate.kind == "linear"
     shape = steps * np.log(rate.estimate) if linear else -rate.estimate * np.log(steps)
     offsets = np.log(errors[inside]) - shape
-    level = np.median(offsets[steps >= first + LATE_SHARE * (last - first)])
+    level = np.median(offsets[steps >= steps[0] + LATE_SHARE * (steps[-1] - steps[0])])
     close = np.abs(offsets - level) <= np.log(CLOSE)
     return trajectory.cost[start, setting, inside][close], np.exp(level + shape)[close]

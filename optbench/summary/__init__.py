@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from optbench.records import Cell
+from optbench.records import Cell, ProblemRecord
 from optbench.summary.pairs import Pair, common_target, measure
 from optbench.summary.text import legend, render, title
 from optbench.trajectory import Trajectory
@@ -52,7 +52,7 @@ class Summary:
 
 def summarize(
     study: Mapping[str, Any],
-    problems: Iterable[str],
+    problems: Mapping[str, ProblemRecord],
     optimizers: Sequence[str],
     cells: Sequence[Cell],
     trajectory: Callable[[str, str], Trajectory | None],
@@ -61,7 +61,7 @@ def summarize(
 
     Args:
         study: the settings that ran; its name and budget are shown.
-        problems: labels, in study order.
+        problems: label -> record, in study order.
         optimizers: labels, in study order.
         cells: what is there of the study; pairs without a cell are unfinished.
         trajectory: (problem, optimizer) -> the trajectory of a finished cell.
@@ -69,7 +69,7 @@ def summarize(
     known = {(cell.problem, cell.optimizer): cell for cell in cells}
     pairs: list[Pair] = []
     endings: collections.Counter[str] = collections.Counter()
-    for problem in problems:
+    for problem, record in problems.items():
         logs = {
             optimizer: log
             for optimizer in optimizers
@@ -79,7 +79,7 @@ def summarize(
         for optimizer in optimizers:
             cell, log = known.get((problem, optimizer)), logs.get(optimizer)
             if cell is not None and log is not None:
-                pairs.append(measure(cell, log, target))
+                pairs.append(measure(cell, log, target, record))
                 endings.update(str(status) for status in log.status.ravel())
             else:
                 status, why = (cell.status, cell.message) if cell else ("unfinished", "")

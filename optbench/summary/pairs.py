@@ -9,7 +9,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from optbench import metrics
-from optbench.records import Cell
+from optbench.rates import Abstention, Rate
+from optbench.records import Cell, ProblemRecord
+from optbench.regimes import observed_rate
 from optbench.trajectory import Trajectory
 
 
@@ -35,6 +37,7 @@ class Pair:
         starts: number of starts.
         basin: decades of learning rates at most twice as expensive as the best one; None where
             there is none or no grid of learning rates.
+        rate: at which the merit falls over all starts, or why none is told.
         failures: how the starts that fail at the best setting end, and how many.
         exact: whether costs are exact, or known at log points only.
     """
@@ -53,6 +56,7 @@ class Pair:
     reached: int | None = None
     starts: int | None = None
     basin: float | None = None
+    rate: Rate | Abstention | None = None
     failures: Mapping[str, int] = dataclasses.field(default_factory=dict)
     exact: bool = True
 
@@ -74,10 +78,20 @@ def common_target(trajectories: Sequence[Trajectory]) -> int:
     return known[min(half, len(known)) - 1] if known else 0
 
 
-def measure(cell: Cell, trajectory: Trajectory, target: int) -> Pair:
+def best_index(trajectory: Trajectory, target: int) -> int:
+    """Index of the setting of least median cost to a target, given by its index."""
+    return _best(trajectory, target).index or 0
+
+
+def _best(trajectory: Trajectory, target: int) -> metrics.BestSetting:
+    costs = trajectory.hit_costs[..., target, None]
+    return metrics.best_setting(costs, _at_end(trajectory, "merit_values"))[0]
+
+
+def measure(cell: Cell, trajectory: Trajectory, target: int, problem: ProblemRecord) -> Pair:
     """What a finished cell comes to at one target, given by its index."""
     hit_costs = trajectory.hit_costs[..., target]
-    best = metrics.best_setting(hit_costs[..., None], _at_end(trajectory, "merit_values"))[0]
+    best = _best(trajectory, target)
     hardest = metrics.hardest_target(trajectory.hit_costs)
     index = best.index or 0
     return Pair(
@@ -94,6 +108,7 @@ def measure(cell: Cell, trajectory: Trajectory, target: int) -> Pair:
         reached=best.successes,
         starts=best.total,
         basin=_basin(trajectory, hit_costs),
+        rate=observed_rate(trajectory, index, problem),
         failures=_failures(trajectory.status[:, index][np.isnan(hit_costs[:, index])]),
         exact=trajectory.resolution == "exact",
     )

@@ -22,15 +22,26 @@ FULL_TABLE = "summary.md"
 
 LEGEND = (
     "Cost: gradients to the target (share of the start's gap), median [range] over starts, at the "
-    "lr best in hindsight (oracle-tuned); basin: decades of lr within 2x"
+    "lr best in hindsight (oracle-tuned); basin: decades of lr within 2x; rate: factor q a step, "
+    "power of k, or order"
 )
 NO_BREAK = "\N{NO-BREAK SPACE}"
 _SHORT = {"budget exhausted": "budget", "reached target": "reached"}
 MARKS = {"~": "log points only", "^": "edge of lr grid"}
 
-PAIR_COLUMNS = ("problem", "optimizer", "target", "reached", "cost", "lr", "basin", "failures")
+PAIR_COLUMNS = (
+    "problem",
+    "optimizer",
+    "target",
+    "reached",
+    "cost",
+    "lr",
+    "basin",
+    "rate",
+    "failures",
+)
 PROBLEM_COLUMNS = (
-    "problem", "target", "solved", "fastest", "cost", "lr", "basin", "then", "cost"
+    "problem", "target", "solved", "fastest", "cost", "lr", "basin", "rate", "then", "cost"
 )  # fmt: skip
 OPTIMIZER_COLUMNS = ("optimizer", "solved", "fastest on", "mean ratio", "basin", "failures")
 
@@ -58,7 +69,7 @@ def legend(pairs: Sequence[Pair]) -> str:
     """How to read the numbers; empty where there are none."""
     if not any(pair.reached for pair in pairs):
         return ""
-    shown = "".join(_cost(pair) + _rate(pair) for pair in pairs)
+    shown = "".join(_cost(pair) + _setting(pair) for pair in pairs)
     used = [f"; {mark} {meaning}" for mark, meaning in MARKS.items() if mark in shown]
     return f"{LEGEND}{''.join(used)}."
 
@@ -99,7 +110,7 @@ def _by_pair(pairs: Sequence[Pair], each: int, width: int) -> list[str]:
     """The `each` best pairs of every problem, best first."""
     ranked = [_ranked(group) for group in _grouped(pairs, "problem").values()]
     rows = [pair_cells(pair) for group in ranked for pair in group[:each]]
-    table = align(PAIR_COLUMNS, rows, width=width, right={3}, elastic={0, 1, 7}).splitlines()
+    table = align(PAIR_COLUMNS, rows, width=width, right={3}, elastic={0, 1, 8}).splitlines()
     left = sum(len(group[each:]) for group in ranked)
     return [*table, f"And {left} slower pairs: {FULL_TABLE} shows all."] if left else table
 
@@ -107,10 +118,10 @@ def _by_pair(pairs: Sequence[Pair], each: int, width: int) -> list[str]:
 def pair_cells(pair: Pair) -> tuple[str, ...]:
     """One pair as the cells of a row, in the order of `PAIR_COLUMNS`."""
     if pair.status != "finished":
-        return (pair.problem, pair.optimizer, UNKNOWN, UNKNOWN, pair.status, *[UNKNOWN] * 2, "")
+        return (pair.problem, pair.optimizer, UNKNOWN, UNKNOWN, pair.status, *[UNKNOWN] * 3, "")
     reached = f"{pair.reached}/{pair.starts}"
-    shown = target_text(pair.target), reached, _cost(pair), _rate(pair), _decades(pair.basin)
-    return pair.problem, pair.optimizer, *shown, _counts(pair.failures)
+    shown = target_text(pair.target), reached, _cost(pair), _setting(pair), _decades(pair.basin)
+    return pair.problem, pair.optimizer, *shown, _rate(pair), _counts(pair.failures)
 
 
 def _by_problem(pairs: Sequence[Pair], width: int) -> list[str]:
@@ -120,13 +131,14 @@ def _by_problem(pairs: Sequence[Pair], width: int) -> list[str]:
         target = next((pair.target for pair in group if pair.target is not None), None)
         solved = f"{sum(pair.solved for pair in group)}/{_applicable(group)}"
         first, second = [*_ranked([p for p in group if p.solved]), None, None][:2]
-        winner, then = [UNKNOWN] * 4, [UNKNOWN] * 2
+        winner, then = [UNKNOWN] * 5, [UNKNOWN] * 2
         if first is not None:
-            winner = [first.optimizer, _cost(first), _rate(first), _decades(first.basin)]
+            at = _setting(first), _decades(first.basin), _rate(first)
+            winner = [first.optimizer, _cost(first), *at]
         if second is not None:
             then = [second.optimizer, _median(second)]
         rows.append((problem, target_text(target), solved, *winner, *then))
-    table = align(PROBLEM_COLUMNS, rows, width=width, right={2}, elastic={0, 3, 7})
+    table = align(PROBLEM_COLUMNS, rows, width=width, right={2}, elastic={0, 3, 8})
     return table.splitlines()
 
 
@@ -188,6 +200,11 @@ def target_text(target: float | None) -> str:
 
 
 def _rate(pair: Pair) -> str:
+    """How the merit falls: a factor a step, a power of k, or an order."""
+    return UNKNOWN if pair.rate is None else pair.rate.short
+
+
+def _setting(pair: Pair) -> str:
     values = [number(value) for value in pair.setting.values()]
     return (",".join(values) or UNKNOWN) + "^" * pair.on_edge
 

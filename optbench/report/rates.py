@@ -1,0 +1,195 @@
+"""The rates of a study next to those that theory tells, pair by pair."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from optbench.catalog import Catalog
+from optbench.errors import OptbenchError
+from optbench.labels import find_problem
+from optbench.method import find_method
+from optbench.problem import Problem
+from optbench.rate_formulas import TheoreticalRate
+from optbench.rates import Abstention, Rate
+from optbench.records import ProblemRecord
+from optbench.regimes import observed_rate
+from optbench.results import Results
+from optbench.summary.pairs import best_index, common_target
+from optbench.tables import INDENT, UNKNOWN, align, number
+from optbench.theoretical_rates import theoretical_rate
+from optbench.theory import known_of
+from optbench.trajectory import Trajectory
+
+COLUMNS = ("optimizer", "lr", "regime", "rate", "interval", "steps", "theory", "ratio")
+LEGEND = (
+    "At the lr best in hindsight, over all starts. rate: of the gap to the minimum (of the "
+    "gradient's norm where none is known); interval: as the window moves, or from start to start; "
+    "theory: = exactly, <= at worst; ratio: speed (-log q, p or order) over theory's."
+)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PairRate:
+    """What was seen of one optimizer on one problem at one setting, and what theory tells.
+
+    Attributes:
+        problem: label.
+        optimizer: label.
+        setting: swept hyperparameter -> its value.
+        best: whether no other setting is better, as the table of the study has it.
+        observed: the rate over all starts, or why there is none.
+        theory: None where it is not known.
+        ratio: speed observed over theory's; None where they cannot be compared.
+    """
+
+    problem: str
+    optimizer: str
+    setting: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    best: bool = True
+    observed: Rate | Abstention
+    theory: TheoreticalRate | None = None
+    ratio: float | None = None
+
+
+class Catalogs(NamedTuple):
+    """Where labels are looked up for what theory needs; what they lack has no theory."""
+
+    problems: Catalog
+    optimizers: Catalog
+
+
+def pair_rates(results: Results, catalogs: Catalogs, *, every_setting: bool) -> Iterator[PairRate]:
+    """The rates of a study, problem by problem.
+
+    Args:
+        results: of the study.
+        catalogs: of problems and optimizers.
+        every_setting: whether all settings of a pair are told, or its best one alone.
+    """
+    cells = {(cell.problem, cell.optimizer): cell for cell in results.cells}
+    for label, record in results.problems.items():
+        found = {o: results.trajectory(label, o) for o in results.optimizers}
+        target = common_target([log for log in found.values() if log is not None])
+        problem = _problem(label, catalogs.problems)
+        for optimizer, log in found.items():
+            if log is None:
+                cell = cells.get((label, optimizer))
+                why = f"{cell.status}: {cell.message}" if cell else "unfinished"
+                yield PairRate(problem=label, optimizer=optimizer, observed=Abstention(why))
+                continue
+            best = best_index(log, target)
+            told = _Told(problem, optimizer, catalogs.optimizers)
+            for setting in range(log.value.shape[1]) if every_setting else (best,):
+                pair = _pair_rate(log, setting, record, told)
+                yield dataclasses.replace(pair, best=setting == best)
+
+
+class _Told(NamedTuple):
+    problem: Problem | None
+    optimizer: str
+    optimizers: Catalog
+
+    def at(self, setting: Mapping[str, float]) -> TheoreticalRate | None:
+        """The rate of f - f* at one setting; None where something is not known."""
+        if self.problem is None or ".py:" in self.optimizer:
+            return None
+        try:
+            method = find_method(self.optimizer, self.optimizers)
+            return theoretical_rate(self.problem, method.settled(known_of(self.problem)), setting)
+        except OptbenchError:  # the catalog has changed
+            return None
+
+
+def _problem(label: str, problems: Catalog) -> Problem | None:
+    try:
+        return find_problem(label, problems)
+    except OptbenchError:  # somebody's own, or the catalog has changed
+        return None
+
+
+def _pair_rate(log: Trajectory, index: int, record: ProblemRecord, told: _Told) -> PairRate:
+    setting = {name: float(values[index]) for name, values in log.settings.items()}
+    theory = told.at(setting)
+    if theory is not None and log.merit == "gradient norm":
+        theory = theory.of_gradient_norm()
+    observed = observed_rate(log, index, record)
+    seen = observed if isinstance(observed, Rate) else None
+    if seen and theory and (seen.kind, theory.kind) == ("sublinear", "linear"):
+        observed = Abstention(
+            f"{seen.short} until step {seen.window[1]}, where theory is linear: too few steps"
+        )
+    ratio = theory.ratio(observed) if theory and isinstance(observed, Rate) else None
+    return PairRate(
+        problem=record.label,
+        optimizer=told.optimizer,
+        setting=setting,
+        observed=observed,
+        theory=theory,
+        ratio=ratio,
+    )
+
+
+def rates_text(pairs: Sequence[PairRate], problems: Mapping[str, ProblemRecord], width: int) -> str:
+    """A table grouped by problem; below each group, why the others have no rate."""
+    rated = [pair for pair in pairs if isinstance(pair.observed, Rate)]
+    table = align(
+        COLUMNS, [_cells(pair) for pair in rated], width=width, right={7}, elastic={0}
+    ).splitlines()
+    rows = iter(table[1:])
+    blocks = [*textwrap.wrap(LEGEND, width), "", table[0]]
+    for label, group in itertools.groupby(pairs, key=lambda pair: pair.problem):
+        members = list(group)
+        blocks += ["", *textwrap.wrap(_heading(problems[label]), width)]
+        blocks += [next(rows) for pair in members if isinstance(pair.observed, Rate)]
+        blocks += _reasons(members, width)
+    return "\n".join(blocks)
+
+
+def _heading(problem: ProblemRecord) -> str:
+    known = {"L": problem.smoothness, "mu": problem.strong_convexity}
+    if problem.smoothness and problem.strong_convexity:
+        known["kappa"] = problem.smoothness / problem.strong_convexity
+    facts = [f"{name} = {number(value)}" for name, value in known.items() if value is not None]
+    return f"{problem.label}: {', '.join(facts)}" if facts else problem.label
+
+
+def _cells(pair: PairRate) -> tuple[str, ...]:
+    rate = pair.observed
+    assert isinstance(rate, Rate)
+    return (
+        pair.optimizer,
+        ",".join(number(value) for value in pair.setting.values()) or UNKNOWN,
+        rate.kind,
+        rate.short,
+        _interval(rate),
+        "{}..{}".format(*rate.window),
+        UNKNOWN if pair.theory is None else pair.theory.short,
+        UNKNOWN if pair.ratio is None else f"{pair.ratio:.3g}x",
+    )
+
+
+def _interval(rate: Rate) -> str:
+    """Both ends with as many digits as tell them apart, but two at least and six at most."""
+    digits = 2
+    if rate.high > rate.low:
+        digits = max(2, min(6, math.ceil(-math.log10(rate.high - rate.low)) + 1))
+    return f"{rate.low:.{digits}f}..{rate.high:.{digits}f}"
+
+
+def _reasons(pairs: Iterable[PairRate], width: int) -> list[str]:
+    """Who has no rate, reason by reason."""
+    groups: dict[str, list[str]] = {}
+    for pair in pairs:
+        if isinstance(pair.observed, Abstention):
+            groups.setdefault(pair.observed.reason, []).append(pair.optimizer)
+    lines = [f"no rate: {', '.join(names)}: {reason}" for reason, names in groups.items()]
+    return [
+        part
+        for line in lines
+        for part in textwrap.wrap(line, width, initial_indent="", subsequent_indent=INDENT)
+    ]
