@@ -104,10 +104,15 @@ def label(case: dict[str, Any]) -> str:
 def symbols(case: dict[str, Any]) -> dict[str, Any]:
     """All letters that a formula or a performance estimation problem may ask for."""
     given = CONSTANTS | case
-    k = given["k"]
-    step = {"a": given["h"] / given["L"]} if "h" in given else {}
-    squares = {"r2": given["R"] ** 2, "g2": given["g0"] ** 2}
-    return {"N": k, "n": k, "T": k} | step | squares | given
+    count, start = given["k"], {"r": given["R"], "g": given["g0"], "gap": given["f0"]}
+    return (
+        {name: count for name in ("N", "n", "T")}
+        | ({"a": given["h"] / given["L"]} if "h" in given else {})
+        | {f"{name}_before": value for name, value in start.items()}  # of one-step theorems
+        | {"f_before": given["fk"], "r2": given["R"] ** 2, "g2": given["g0"] ** 2}
+        | {"G": given["M"], "s2": given["v"] ** 2, "R2": given["R"] ** 2}
+        | given
+    )
 
 
 def worst(function: Callable[..., Worst], case: dict[str, Any], longer: float = 1.0) -> Worst:
