@@ -64,7 +64,9 @@ def solved(program: PEP, *metrics: Any) -> float:
     """The largest value that the smallest of the metrics takes."""
     for metric in metrics:
         program.set_performance_metric(metric)
-    return float(program.solve(verbose=0, solver="CLARABEL"))
+    value = program.solve(verbose=0, solver="CLARABEL")
+    assert value is not None, "unbounded, or not solved"
+    return float(value)
 
 
 def gap(made: Setting, x: Any) -> Worst:

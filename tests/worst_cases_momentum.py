@@ -9,10 +9,7 @@ from __future__ import annotations
 import itertools
 
 from PEPit import Point
-from PEPit.functions import (
-    SmoothConvexFunction,
-    SmoothStronglyConvexFunction,
-)
+from PEPit.functions import SmoothConvexFunction, SmoothStronglyConvexFunction
 from worst_case import (
     Worst,
     distance,
@@ -57,18 +54,15 @@ def simple(k):
 
 def thetas(k):
     """1, then each from the one before: t^2 - t = (the one before)^2."""
-    return list(
-        itertools.accumulate(range(k), lambda t, _: (1 + (1 + 4 * t**2) ** 0.5) / 2, initial=1.0)
-    )
+
+    def after(t, _):
+        return (1 + (1 + 4 * t**2) ** 0.5) / 2
+
+    return list(itertools.accumulate(range(k), after, initial=1.0))
 
 
 def classical(k):
     return [(t - 1) / after for t, after in itertools.pairwise(thetas(k))]
-
-
-def displacement(momenta):
-    """How far Nesterov's method with step 1 goes down a slope of 1."""
-    return -nesterov(lambda _: 1.0, 0.0, 1.0, momenta)[0]
 
 
 # Optimized gradient methods
