@@ -19,8 +19,9 @@ import worst_cases_general as general
 import worst_cases_momentum as momentum
 from worst_case import Worst
 
-from optbench.bound import Theorem, apply
+from optbench.bound import Theorem
 from optbench.catalog import collect
+from optbench.formula import apply
 
 ACCURACY = 1e-5  # relative; Clarabel stops at a relative duality gap of 1e-8
 CONSTANTS = {  # none of them 1, so that powers show
@@ -106,7 +107,7 @@ def symbols(case: dict[str, Any]) -> dict[str, Any]:
     given = CONSTANTS | case
     count, start = given["k"], {"r": given["R"], "g": given["g0"], "gap": given["f0"]}
     return (
-        {name: count for name in ("N", "n", "T")}
+        {"N": count, "T": count, "n": given.get("d", count)}
         | ({"a": given["h"] / given["L"]} if "h" in given else {})
         | {f"{name}_before": value for name, value in start.items()}  # of one-step theorems
         | {"f_before": given["fk"], "r2": given["R"] ** 2, "g2": given["g0"] ** 2}
