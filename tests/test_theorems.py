@@ -27,6 +27,11 @@ LONGER = 1.05
 LACKS: dict[str, tuple[set[str], str]] = {
     # gradient descent
     # acceleration, momentum, conjugate gradients
+    "hb_lessard_cycle": ({"random", "data"}, "the cycle is that of one function"),
+    "cg_finite_termination": ({"data"}, "real data have as many curvatures as columns"),
+    "lb_nesterov_convex": ({"random", "data"}, "it speaks of one function for each k"),
+    "lb_nesterov_sc": ({"random", "data"}, "it speaks of one function"),
+    "lb_drori_exact": ({"random", "data"}, "it speaks of one function for each k"),
     # nonsmooth, proximal, projected
     # second order
     # stochastic
@@ -47,6 +52,7 @@ POWERLESS: dict[str, str] = {
 STEPLESS: dict[str, str] = {
     # gradient descent
     # acceleration, momentum, conjugate gradients
+    "cg_spansearch_convex": "each step is searched for in the span of all gradients",
     # nonsmooth, proximal, projected, online
     # second order
     # stochastic

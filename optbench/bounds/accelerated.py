@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -27,8 +27,8 @@ ATTAINED_AT = (1, 2, 5, 10, 20, 50, 100)
 ASSUMPTIONS = (EXACT_GRADIENTS, SMOOTH, CONVEX)
 
 
-def weights(k: np.ndarray) -> np.ndarray:
-    """t_k, with t_0 = 1 and t_{k+1} = (1 + sqrt(1 + 4 t_k^2)) / 2."""
+def weights(k: Any) -> Any:
+    """t_k for one k or an array of them; t_0 = 1 and t_{k+1} = (1 + sqrt(1 + 4 t_k^2)) / 2."""
     found = [1.0]
     while len(found) <= np.max(k):
         found.append((1 + np.sqrt(1 + 4 * found[-1] ** 2)) / 2)
@@ -68,7 +68,7 @@ def _growing_displacement(ahead: int) -> Callable[[int], float]:
     return lambda k: float(found[k])
 
 
-def _between(smoothness: Scalar = SMOOTHNESS, ahead: float = 1.0) -> Optimizer:
+def _between(smoothness: Scalar = SMOOTHNESS, ahead: Scalar = 1.0) -> Optimizer:
     """`nesterov_convex`, reporting x_k + ahead (y_k - x_k)."""
     inner = nesterov_convex(smoothness)
     assert inner.eval_params is not None
@@ -202,7 +202,7 @@ class _Reached(NamedTuple):
     count: jax.Array  # k
 
 
-def _simple(smoothness: Scalar = SMOOTHNESS, ahead: float = 0.0) -> Optimizer:
+def _simple(smoothness: Scalar = SMOOTHNESS, ahead: Scalar = 0.0) -> Optimizer:
     """Nesterov's method with momentum k / (k + 3), reporting x_k + ahead (y_k - x_k).
 
     x_{k+1} = y_k - grad f(y_k) / L,  y_{k+1} = x_{k+1} + k / (k + 3) (x_{k+1} - x_k).

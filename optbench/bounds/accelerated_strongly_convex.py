@@ -146,9 +146,7 @@ def agd_sc_quad_rate() -> Theorem:
         source="Lessard, Recht and Packard (2016), Proposition 1",
         steps={
             "learning_rate": lambda L: 1 / L,
-            "momentum": lambda L, mu: (
-                (np.sqrt(L) - np.sqrt(mu)) / (np.sqrt(L) + np.sqrt(mu))
-            ),
+            "momentum": lambda L, mu: (np.sqrt(L) - np.sqrt(mu)) / (np.sqrt(L) + np.sqrt(mu)),
         },
         formula=lambda L, mu: 1 - np.sqrt(mu / L),
     )
@@ -215,7 +213,7 @@ def tmm() -> Theorem:
     )
 
 
-def item_weights(k: np.ndarray, ratio: float) -> np.ndarray:
+def item_weights(k: Any, ratio: float) -> Any:
     """A_k, with A_0 = 0, and q = mu / L.
 
     A_{k+1} = ((1 + q) A_k + 2 (1 + sqrt((1 + A_k) (1 + q A_k)))) / (1 - q)^2.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -25,14 +25,14 @@ from optbench.method import make_method
 from optbench.optimizer import Optimizer, Scalar, State, Step
 from optbench.optimizers.first_order.accelerated import optimized_gradient
 from optbench.oracle import Evaluation, Oracle
-from optbench.problem import Params
+from optbench.problem import Params, Problem
 from optbench.quantity import SQUARED_GRADIENT_NORM, SUBOPTIMALITY
 from optbench.theory import SMOOTHNESS as L_OF_PROBLEM
 
 HORIZONS = (1, 2, 5, 10, 20)
 
 
-def last_weights(k: np.ndarray) -> np.ndarray:
+def last_weights(k: Any) -> Any:
     """theta_k with the rule of the last step, (1 + sqrt(1 + 8 theta_{k-1}^2)) / 2, for k >= 1."""
     return (1 + np.sqrt(1 + 8 * weights(k - 1) ** 2)) / 2
 
@@ -65,7 +65,7 @@ def ogm_tight() -> Theorem:
         attained_at=ATTAINED_AT,
         instances=lambda: members(
             worst=lambda x: [
-                *(huber(float(last_weights(np.array(k)) ** 2 - 1) / 2, x) for k in ATTAINED_AT),
+                *(huber(float(last_weights(k) ** 2 - 1) / 2, x) for k in ATTAINED_AT),
                 parabola(SMOOTHNESS, x),
             ],
             random=robust_regression,
@@ -107,7 +107,7 @@ def ogm_primary() -> Theorem:
         quantity=SUBOPTIMALITY,
         formula=lambda k, L, R: L * R**2 / (4 * weights(k - 1) ** 2),
         error_growth=accelerated,
-        instances=lambda: on_hubers(lambda k: float(weights(np.array(k - 1))) ** 2 - 0.5),
+        instances=lambda: on_hubers(lambda k: float(weights(k - 1)) ** 2 - 0.5),
     )
 
 
@@ -116,14 +116,18 @@ class _Gradients(NamedTuple):
     count: jax.Array  # k
 
 
-def _optimized_for_gradients(smoothness: Scalar = L_OF_PROBLEM, horizon: float = 20.0) -> Optimizer:
-    """OGM-G: y_{k+1} = x_k - grad f(x_k) / L and, with s_k = 2 theta_k - 1,
+def _optimized_for_gradients(
+    smoothness: Scalar = L_OF_PROBLEM, horizon: Scalar = 20.0
+) -> Optimizer:
+    """The optimized gradient method for gradients, OGM-G, for N = `horizon` steps, at most 20.
+
+    With s_k = 2 theta_k - 1 and L = `smoothness`, y_{k+1} = x_k - grad f(x_k) / L and
 
     x_{k+1} = y_{k+1} + (theta_k - 1) s_{k+1} / (theta_k s_k) (y_{k+1} - y_k)
               + s_{k+1} / s_k (y_{k+1} - x_k),   from y_0 = x_0,
 
-    where theta_N = 1, theta_k = (1 + sqrt(1 + 4 theta_{k+1}^2)) / 2, theta_0 = (1 +
-    sqrt(1 + 8 theta_1^2)) / 2, and N = `horizon`, at most 20.
+    where theta_N = 1, theta_k = (1 + sqrt(1 + 4 theta_{k+1}^2)) / 2, and
+    theta_0 = (1 + sqrt(1 + 8 theta_1^2)) / 2.
     """
     inner = jnp.asarray(weights(np.arange(HORIZONS[-1] + 1)))  # by the steps that are left
 
@@ -160,11 +164,11 @@ def ogmg_tight() -> Theorem:
     the gradient of smooth convex functions", Theorem 6.1; its number is from memory.
     """
 
-    def worst(N: int, center: float) -> list:
-        displacement = float(last_weights(np.array(N)) ** 2 - 1) / 2
+    def worst(N: float, center: float) -> list[Problem]:
+        displacement = float(last_weights(N) ** 2 - 1) / 2
         return [huber(displacement, center), parabola(SMOOTHNESS, center)]
 
-    def instances(N: int) -> tuple[Instance, ...]:
+    def instances(N: float) -> tuple[Instance, ...]:
         return members(
             worst=lambda x: worst(N, x), random=robust_regression, data=ridge_regression(l2=0.0)
         )
@@ -177,12 +181,12 @@ def ogmg_tight() -> Theorem:
         r"\theta_N = 1,\; \theta_0 = \frac{1 + \sqrt{1 + 8 \theta_1^2}}{2}",
         source="Kim and Fessler (2021), Theorem 6.1",
         assumptions=ASSUMPTIONS,
-        parameters={"N": HORIZONS},
-        k_range=lambda N: (N, N),
+        parameters={"N": tuple(map(float, HORIZONS))},
+        k_range=lambda N: (int(N), int(N)),
         method=make_method(_optimized_for_gradients),
-        steps={"smoothness": lambda L: L, "horizon": lambda N: float(N)},
+        steps={"smoothness": lambda L: L, "horizon": lambda N: N},
         quantity=SQUARED_GRADIENT_NORM,
-        formula=lambda L, f0, N: 2 * L * f0 / last_weights(np.array(N)) ** 2,
+        formula=lambda L, f0, N: 2 * L * f0 / last_weights(N) ** 2,
         error_growth=accelerated,
         attained_at=HORIZONS,
         instances=instances,
