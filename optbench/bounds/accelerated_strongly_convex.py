@@ -23,6 +23,7 @@ from optbench.bounds.instances import (
     ridge_regression,
     robust_regression,
 )
+from optbench.bounds.krylov_instances import regression
 from optbench.case import Case, Instance
 from optbench.formula import contracted
 from optbench.method import make_method
@@ -83,14 +84,14 @@ def agd_sc() -> Theorem:
 
 def iteration_matrix(optimizer: Optimizer, curvatures: np.ndarray) -> np.ndarray:
     """What a step makes of (x, state) on sum_i h_i x_i^2 / 2, for a method that is linear there."""
+    zero = np.zeros(len(curvatures))
+    oracle = Oracle(regression("diagonal", np.diag(np.sqrt(curvatures)), zero, zero))
     with jax.enable_x64(True):
-        zero = jnp.zeros(len(curvatures))
-        flat, unravel = ravel_pytree((zero, optimizer.init(zero)))
+        flat, unravel = ravel_pytree((jnp.asarray(zero), optimizer.init(jnp.asarray(zero))))
 
         def step(flat: Any) -> Any:
             x, state = unravel(flat)
-            evaluation = Evaluation(x, jnp.sum(curvatures * x**2) / 2, curvatures * x)
-            taken = optimizer.step(evaluation, state, Oracle(None))  # type: ignore[arg-type]
+            taken = optimizer.step(oracle.value_and_grad(x), state, oracle)
             return ravel_pytree((taken.params, taken.state))[0]
 
         return np.asarray(jax.jacfwd(step)(flat))

@@ -116,9 +116,7 @@ class _Gradients(NamedTuple):
     count: jax.Array  # k
 
 
-def _optimized_for_gradients(
-    smoothness: Scalar = L_OF_PROBLEM, horizon: Scalar = 20.0
-) -> Optimizer:
+def _for_gradients(smoothness: Scalar = L_OF_PROBLEM, horizon: Scalar = 20.0) -> Optimizer:
     """The optimized gradient method for gradients, OGM-G, for N = `horizon` steps, at most 20.
 
     With s_k = 2 theta_k - 1 and L = `smoothness`, y_{k+1} = x_k - grad f(x_k) / L and
@@ -183,7 +181,7 @@ def ogmg_tight() -> Theorem:
         assumptions=ASSUMPTIONS,
         parameters={"N": tuple(map(float, HORIZONS))},
         k_range=lambda N: (int(N), int(N)),
-        method=make_method(_optimized_for_gradients),
+        method=make_method(_for_gradients),
         steps={"smoothness": lambda L: L, "horizon": lambda N: N},
         quantity=SQUARED_GRADIENT_NORM,
         formula=lambda L, f0, N: 2 * L * f0 / last_weights(N) ** 2,

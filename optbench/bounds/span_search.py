@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax
 import numpy as np
 import scipy.optimize
 
@@ -18,6 +17,7 @@ from optbench.case import Case, Condition, Instance
 from optbench.problem import Problem
 from optbench.quantity import SUBOPTIMALITY
 from optbench.recursion import Path, Recursion
+from optbench.symbol import gradients_at, values_at
 
 
 def _span_search(case: Case, k: np.ndarray) -> Path:
@@ -26,26 +26,23 @@ def _span_search(case: Case, k: np.ndarray) -> Path:
     Each search is BFGS in an orthonormal basis of these gradients.
     """
     problem: Problem = case.data
-    with jax.enable_x64(True):
-        at = jax.jit(jax.value_and_grad(lambda x, data: problem.objective(x, *data)))
-        start = point = trees.flat(problem.start(0))
-        basis = np.zeros((0, len(start)))
-        gaps = [float(at(point, problem.data)[0]) - problem.known_minimum]
+    start = point = trees.flat(problem.start(0))
+    basis, shares = np.zeros((0, len(start))), np.zeros(0)
+    gaps = [float(values_at(problem, start[None])[0]) - problem.known_minimum]
 
-        def along(shares: np.ndarray) -> tuple[float, np.ndarray]:
-            value, grad = at(start + shares @ basis, problem.data)
-            return float(value), basis @ np.asarray(grad)
+    def along(shares: np.ndarray) -> tuple[float, np.ndarray]:
+        at = (start + shares @ basis)[None]
+        return float(values_at(problem, at)[0]), basis @ gradients_at(problem, at)[0]
 
-        shares = np.zeros(0)
-        for _ in range(int(k[-1])):
-            new = np.asarray(at(point, problem.data)[1])
-            new = new - (new @ basis.T) @ basis
-            basis = np.vstack([basis, new / max(np.linalg.norm(new), 1e-300)])
-            found = scipy.optimize.minimize(
-                along, np.append(shares, 0.0), jac=True, options={"gtol": 1e-9}
-            )
-            shares, point = found.x, start + found.x @ basis
-            gaps.append(float(found.fun) - problem.known_minimum)
+    for _ in range(int(k[-1])):
+        new = gradients_at(problem, point[None])[0]
+        new = new - (new @ basis.T) @ basis
+        basis = np.vstack([basis, new / max(np.linalg.norm(new), 1e-300)])
+        found = scipy.optimize.minimize(
+            along, np.append(shares, 0.0), jac=True, options={"gtol": 1e-9}
+        )
+        shares, point = found.x, start + found.x @ basis
+        gaps.append(float(found.fun) - problem.known_minimum)
     return Path(np.array(gaps)[k], rounding=1e-9)
 
 
