@@ -11,7 +11,7 @@ from optbench.bounds.instances import DIM, RADIUS, SMOOTHNESS, STRONG_CONVEXITY,
 from optbench.problem import Constants, Problem
 from optbench.start import start_near
 
-LARGE = 21  # dimensions of the instances that need more than `DIM`
+LARGE = 40  # dimensions of the instances that need more than `DIM`, all of one shape
 
 
 def regression(
@@ -19,6 +19,9 @@ def regression(
 ) -> Problem:
     """f(x) = |A x - b|^2 / 2, in the form of `optbench.bounds.instances`."""
     like = parabola(SMOOTHNESS, 0.0)
+    if len(start) == LARGE:  # a row for one residual more than there are coordinates
+        missing = LARGE + 1 - len(rows)
+        rows, targets = np.pad(rows, ((0, missing), (0, 0))), np.pad(targets, (0, missing))
     data = (rows, targets, np.full(len(rows), np.inf))
     return dataclasses.replace(like, name=name, data=data, start=start_near(start), **known)
 
@@ -122,7 +125,7 @@ def few_curvatures(count: int, seed: int, center: float) -> Problem:
     """A random quadratic with so many distinct curvatures, log-spaced in [1/4, 4].
 
     Args:
-        count: of distinct curvatures; 5 dimensions hold up to 5 of them, else there are 21.
+        count: of distinct curvatures; 5 dimensions hold up to 5 of them, else there are 40.
         seed: of the basis, the minimizer and the start.
         center: near which the coordinates of x* are.
     """
@@ -133,7 +136,7 @@ def few_curvatures(count: int, seed: int, center: float) -> Problem:
 
 
 def outlying_curvatures(seed: int, center: float) -> Problem:
-    """A random quadratic in 21 dimensions: 18 curvatures in [1, 4], and 50, 100 and 300.
+    """A random quadratic in 40 dimensions: 37 curvatures in [1, 4], and 50, 100 and 300.
 
     Args:
         seed: of the curvatures, the basis, the minimizer and the start.

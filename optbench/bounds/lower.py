@@ -95,11 +95,10 @@ def lb_nesterov_sc() -> Theorem:
         quantity=SQUARED_DISTANCE,
         formula=lambda k, q, R: q ** (2 * k) * R**2,
         error_growth=lambda k, q: contracted(k, q) ** 2,
-        k_range=(1, 20),
-        attained_at=range(1, 21),
+        k_range=(1, 14),
+        attained_at=range(1, 15),
         instances=lambda: [
-            Instance(kind, strongly_convex_chain(x), symbols={"q": ratio(4.0, 0.25)})
-            for kind, x in KINDS
+            Instance(kind, strongly_convex_chain(x), symbols={"q": 0.5}) for kind, x in KINDS
         ],
     )
 

@@ -9,14 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from optbench.bounds.accelerated import weights
-from optbench.bounds.instances import RADIUS, SMOOTHNESS, STRONG_CONVEXITY
+from optbench.bounds.instances import RADIUS, SMOOTHNESS
 from optbench.bounds.krylov_instances import LARGE, regression
 from optbench.bounds.optimized_gradient import last_weights
 from optbench.problem import Constants, Problem
 from optbench.start import start_near
 
 RESISTED = (1, 2, 5, 10)  # steps of first-order methods
-LENGTH = 60  # of the chain that stands for an infinite one
+CHAIN_CONVEXITY = SMOOTHNESS / 9  # mu of the chain that stands for an infinite one: q = 1/2
 
 
 def chain(num_steps: int, center: float) -> Problem:
@@ -27,7 +27,7 @@ def chain(num_steps: int, center: float) -> Problem:
     `center`. Coordinates beyond d make one shape, and f does not depend on them.
 
     Args:
-        num_steps: k, up to 10.
+        num_steps: k, up to 19.
         center: x_0 in each coordinate.
 
     Source: Nesterov (2018), section 2.1.2, with a constant added.
@@ -54,38 +54,36 @@ def chain(num_steps: int, center: float) -> Problem:
 
 
 def strongly_convex_chain(center: float) -> Problem:
-    """Nesterov's worst strongly convex function, mu = 1 / 4, L = 4, cut to 60 coordinates.
+    """Nesterov's worst strongly convex function, mu = 4 / 9, L = 4, cut to 40 coordinates.
 
-    f(x) = (L - mu) / 8 [x_1^2 + sum_i (x_i - x_{i+1})^2 - 2 c x_1] + mu |x|^2 / 2 with
-    x*_i = c q^i, q = (sqrt(L) - sqrt(mu)) / (sqrt(L) + sqrt(mu)) = 0.6. What is cut off is in
-    |x_k - x*|^2 a share of 0.6^(2 (60 - k)), below rounding for k <= 20. The last coordinate has
-    the curvature that keeps this x*; c makes R = 1.5 from x_0 = 0; all is moved by `center`.
+    f(x) = (x - x*)^T H (x - x*) / 2, with H = mu I + (L - mu) / 4 (2 I - S - S^T), S the shift,
+    and x*_i = c q^i, q = (sqrt(L) - sqrt(mu)) / (sqrt(L) + sqrt(mu)) = 1/2, so that
+    grad f = -(L - mu) c e_1 / 4 at x_0 = 0. What is cut off is in |x_k - x*|^2 a share of
+    q^(2 (40 - k)), below rounding for k <= 14; the last entry of H is the one that keeps this x*.
+    c makes R = 1.5; all is moved by `center`.
 
     Args:
         center: x_0 in each coordinate.
 
-    Source: Nesterov (2018), section 2.1.4.
+    Source: Nesterov (2018), section 2.1.4, with a constant added.
     """
-    ratio = np.sqrt(STRONG_CONVEXITY / SMOOTHNESS)
-    q = (1 - ratio) / (1 + ratio)
-    minimizer = q ** np.arange(1, LENGTH + 1)
+    root = np.sqrt(CHAIN_CONVEXITY / SMOOTHNESS)
+    q = (1 - root) / (1 + root)
+    minimizer = q ** np.arange(1, LARGE + 1)
     minimizer *= RADIUS / np.linalg.norm(minimizer)
-    stiff = (SMOOTHNESS - STRONG_CONVEXITY) / 4
-    links = np.eye(LENGTH + 1, LENGTH) - np.eye(LENGTH + 1, LENGTH, -1)
-    links[-1] *= np.sqrt(1 - q)  # x*_{d+1} = q x*_d: its pull is (1 - q) x*_d
-    rows = np.vstack([np.sqrt(stiff) * links, np.sqrt(STRONG_CONVEXITY) * np.eye(LENGTH)])
-    targets = np.zeros(len(rows))
-    targets[0] = np.sqrt(stiff) * minimizer[0] / q
-    minimum = float(np.sum((rows @ minimizer - targets) ** 2) / 2)
+    link = (SMOOTHNESS - CHAIN_CONVEXITY) / 4
+    hessian = (CHAIN_CONVEXITY + 2 * link) * np.eye(LARGE)
+    hessian -= link * (np.eye(LARGE, k=1) + np.eye(LARGE, k=-1))
+    hessian[-1, -1] = link / q  # the row that meets q^(d - 1) and q^d, and gives 0
+    rows = np.linalg.cholesky(hessian).T
     return regression(
         "strongly_convex_chain",
         rows,
-        targets + rows @ np.full(LENGTH, center),
-        np.full(LENGTH, center),
-        minimum=minimum,
+        rows @ (center + minimizer),
+        np.full(LARGE, center),
         minimizer=center + minimizer,
         constants=Constants(
-            smoothness=SMOOTHNESS, strong_convexity=STRONG_CONVEXITY, convex=True, quadratic=True
+            smoothness=SMOOTHNESS, strong_convexity=CHAIN_CONVEXITY, convex=True, quadratic=True
         ),
     )
 
