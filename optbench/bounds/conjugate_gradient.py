@@ -31,7 +31,7 @@ from optbench.bounds.krylov_instances import (
     krylov_extrema,
     outlying_curvatures,
 )
-from optbench.case import Instance
+from optbench.case import Instance, InstanceKind
 from optbench.formula import contracted
 from optbench.method import make_method
 from optbench.optimizer import Optimizer, Scalar, State, Step
@@ -46,6 +46,7 @@ QUADRATICS = (EXACT_GRADIENTS, SMOOTH, STRONGLY_CONVEX, QUADRATIC)
 ATTAINED_AT = (1, 2, 3, 4, 10, 20)
 DIGITS = 60  # of the run in high precision
 OUTLIERS = 3
+PLACES: tuple[tuple[InstanceKind, float], ...] = (("random", 0.0), ("translated", FAR))
 
 
 def _rate(L: float, mu: float) -> float:
@@ -200,7 +201,7 @@ def cg_finite_termination() -> Theorem:
         instances=lambda count: [
             Instance(kind, few_curvatures(int(count), seed, center), symbols={"m": count})
             for seed in range(NUM_RANDOM)
-            for kind, center in (("random", 0.0), ("translated", FAR))
+            for kind, center in PLACES
         ],
     )
 
@@ -231,7 +232,7 @@ def _product(matrix: list[list[Any]], vector: list[Any]) -> list[Any]:
     return [mpmath.fdot(row, vector) for row in matrix]
 
 
-def _with_outliers(kind: Any, problem: Problem) -> Instance:
+def _with_outliers(kind: InstanceKind, problem: Problem) -> Instance:
     curvatures = np.linalg.eigvalsh(problem.data[0].T @ problem.data[0])
     inner = float(curvatures[-1 - OUTLIERS])
     return Instance(kind, problem, symbols={"inner": inner, "m": OUTLIERS})

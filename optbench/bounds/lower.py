@@ -9,7 +9,7 @@ from optbench.bound import Theorem
 from optbench.bounds.instances import FAR
 from optbench.bounds.lower_instances import RESISTED, chain, resisting, strongly_convex_chain
 from optbench.bounds.optimized_gradient import last_weights
-from optbench.case import Instance
+from optbench.case import Instance, InstanceKind
 from optbench.formula import accelerated, contracted
 from optbench.method import make_method
 from optbench.optimizers.first_order.accelerated import (
@@ -22,7 +22,7 @@ from optbench.optimizers.first_order.linear_cg import conjugate_gradient
 from optbench.optimizers.first_order.momentum import momentum
 from optbench.quantity import SQUARED_DISTANCE, SUBOPTIMALITY
 
-KINDS = (("worst", 0.0), ("translated", FAR))
+KINDS: tuple[tuple[InstanceKind, float], ...] = (("worst", 0.0), ("translated", FAR))
 DESCENT = make_method(gradient_descent, learning_rate="1/L")
 
 

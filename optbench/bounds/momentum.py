@@ -95,7 +95,7 @@ def hb_lessard_cycle() -> Theorem:
     With mu = 1, L = 25, learning rate 1 / 9 and momentum 4 / 9, on the function with curvature 25,
     except 1 where 1 < x - x* < 2, from x_0 - x* = 3.3, it ends in a cycle of three points,
 
-        x - x* = 2592 / 1225,  -2208 / 1225,  792 / 1225.
+        x - x* = 792 / 1225,  -2208 / 1225,  2592 / 1225,  and again.
 
     Source: Lessard, Recht and Packard (2016), section 4.6, equation 4.11.
     """

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import scipy.optimize
 
@@ -13,7 +11,7 @@ from optbench.bound import Theorem
 from optbench.bounds.instances import FAR, NUM_RANDOM, robust_regression
 from optbench.bounds.lower_instances import RESISTED, resisting
 from optbench.bounds.optimized_gradient import last_weights
-from optbench.case import Case, Condition, Instance
+from optbench.case import Case, Condition, Instance, InstanceKind
 from optbench.problem import Problem
 from optbench.quantity import SUBOPTIMALITY
 from optbench.recursion import Path, Recursion
@@ -53,7 +51,7 @@ SMOOTH_CONVEX = Condition(
 )
 
 
-def _searched(kind: Any, problem: Problem) -> Instance:
+def _searched(kind: InstanceKind, problem: Problem) -> Instance:
     away = trees.flat(problem.start(0)) - trees.flat(problem.minimizer)
     symbols = {"L": problem.constants.smoothness or 0.0, "R": float(np.linalg.norm(away))}
     return Instance(kind, Case(name=problem.name or "", symbols=symbols, data=problem))
