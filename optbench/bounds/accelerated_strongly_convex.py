@@ -187,8 +187,8 @@ def tmm() -> Theorem:
 
         f(x_k) - f* <= rho^(2 k) (L^2 / mu) R^2 / 2,   rho = 1 - sqrt(mu / L),  R = |x_0 - x*|,
 
-    after k gradients. Attained at each k by L x^2 / 2, where x_1 = (1 - sqrt(L / mu)) x_0 and
-    every further step multiplies the error by -rho.
+    after k gradients. Attained at each k by L x^2 / 2, where the first error is 1 - sqrt(L / mu)
+    times R, and every further step multiplies it by -rho.
 
     Source: Van Scoy, Freeman and Lynch (2018), Theorem 1; that it is attained was found here.
     """

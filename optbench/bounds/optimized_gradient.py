@@ -155,15 +155,15 @@ def ogmg_tight() -> Theorem:
         |grad f(x_N)|^2 <= 2 L (f(x_0) - f*) / theta_0^2,
 
     theta_N = 1, theta_i = (1 + sqrt(1 + 4 theta_{i+1}^2)) / 2 for 0 < i < N, and
-    theta_0 = (1 + sqrt(1 + 8 theta_1^2)) / 2. Attained by L x^2 / 2, and by the Huber loss that
-    the method leaves with the gradient that it started with, of displacement (theta_0^2 - 1) / 2.
+    theta_0 = (1 + sqrt(1 + 8 theta_1^2)) / 2. Attained by L x^2 / 2, and by the Huber loss of
+    displacement (theta_0^2 - 1) / 4, where the gradient is still the first one after N steps.
 
     Source: Kim and Fessler (2021), "Optimizing the efficiency of first-order methods for decreasing
     the gradient of smooth convex functions", Theorem 6.1; its number is from memory.
     """
 
     def worst(N: float, center: float) -> list[Problem]:
-        displacement = float(last_weights(N) ** 2 - 1) / 2
+        displacement = float(last_weights(N) ** 2 - 1) / 4
         return [huber(displacement, center), parabola(SMOOTHNESS, center)]
 
     def instances(N: float) -> tuple[Instance, ...]:
