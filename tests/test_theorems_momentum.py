@@ -20,7 +20,7 @@ from optbench.bounds.momentum import hb_not_contraction
 from optbench.bounds.optimized_gradient import last_weights
 from optbench.bounds.span_search import _span_search, cg_spansearch_convex
 from optbench.case import Case
-from optbench.checks import Verdict, check_bound
+from optbench.checks import check_bound
 from optbench.errors import OptbenchError
 from optbench.optimizers.first_order.momentum import momentum, nesterov
 from optbench.problem import Constants
@@ -94,9 +94,17 @@ def test_high_precision_agrees_with_rational_numbers():
     np.testing.assert_allclose(seen, exact, rtol=1e-14)
 
 
-def test_fewer_digits_break_the_bound_as_float64_does(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(cg, "DIGITS", 16)
-    assert check_bound(cg.cg_outliers()).verdict == Verdict.NEVER_BREAKS
+@pytest.mark.parametrize(("digits", "breaks"), [(16, True), (60, False)])
+def test_few_digits_break_the_bound_as_float64_does(
+    monkeypatch: pytest.MonkeyPatch, digits: int, breaks: bool
+):
+    monkeypatch.setattr(cg, "DIGITS", digits)
+    theorem = cg.cg_outliers()
+    instance = theorem.instances()[0]
+    bound = theorem.on(instance.subject, instance.seed, instance.symbols)
+    seen = bound.along(theorem.precise)
+    assert np.any(seen.observed > 10 * seen.bound) == breaks
+    assert breaks or np.all(seen.observed <= seen.bound)
 
 
 # Closed forms
@@ -211,13 +219,15 @@ def test_the_heavy_ball_tuned_for_25_refuses_a_worse_condition():
 
 @pytest.mark.parametrize("function", [lb_nesterov_convex, lb_nesterov_sc, lb_drori_exact])
 def test_lower_bounds_refuse_other_functions(function):
+    theorem = function()
+    setting = next(iter(theorem.settings))
     with pytest.raises(OptbenchError, match="does not give it"):
-        check_bound(function(), quadratic(0))
+        _ = theorem.on(quadratic(0), **setting).values
 
 
 def test_outliers_are_not_guessed():
     with pytest.raises(OptbenchError, match="needs inner"):
-        check_bound(cg.cg_outliers(), outlying_curvatures(0, 0.0))
+        _ = cg.cg_outliers().on(outlying_curvatures(0, 0.0)).values
 
 
 def test_the_greedy_method_refuses_what_is_not_known_to_be_smooth():
