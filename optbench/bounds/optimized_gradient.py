@@ -116,10 +116,10 @@ class _Gradients(NamedTuple):
     count: jax.Array  # k
 
 
-def _for_gradients(smoothness: Scalar = L_OF_PROBLEM, horizon: Scalar = 20.0) -> Optimizer:
+def _for_gradients(learning_rate: Scalar = 0.1, horizon: Scalar = 20.0) -> Optimizer:
     """The optimized gradient method for gradients, OGM-G, for N = `horizon` steps, at most 20.
 
-    With s_k = 2 theta_k - 1 and L = `smoothness`, y_{k+1} = x_k - grad f(x_k) / L and
+    With s_k = 2 theta_k - 1 and a = `learning_rate`, y_{k+1} = x_k - a grad f(x_k) and
 
     x_{k+1} = y_{k+1} + (theta_k - 1) s_{k+1} / (theta_k s_k) (y_{k+1} - y_k)
               + s_{k+1} / s_k (y_{k+1} - x_k),   from y_0 = x_0,
@@ -138,7 +138,7 @@ def _for_gradients(smoothness: Scalar = L_OF_PROBLEM, horizon: Scalar = 20.0) ->
         return _Gradients(params, jnp.int32(0))
 
     def step(evaluation: Evaluation, state: _Gradients, oracle: Oracle) -> Step:
-        point = trees.add_scaled(evaluation.params, -1 / smoothness, evaluation.grad)
+        point = trees.add_scaled(evaluation.params, -learning_rate, evaluation.grad)
         now, after = weight(state.count), weight(state.count + 1)
         share = (2 * after - 1) / (2 * now - 1)
         moved = trees.add_scaled(point, -1, state.point)
@@ -182,7 +182,7 @@ def ogmg_tight() -> Theorem:
         parameters={"N": tuple(map(float, HORIZONS))},
         k_range=lambda N: (int(N), int(N)),
         method=make_method(_for_gradients),
-        steps={"smoothness": lambda L: L, "horizon": lambda N: N},
+        steps={"learning_rate": lambda L: 1 / L, "horizon": lambda N: N},
         quantity=SQUARED_GRADIENT_NORM,
         formula=lambda L, f0, N: 2 * L * f0 / last_weights(N) ** 2,
         error_growth=accelerated,
