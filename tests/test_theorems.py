@@ -28,6 +28,11 @@ LACKS: dict[str, tuple[set[str], str]] = {
     # gradient descent
     "gd_logistic_separable": ({"translated"}, "it starts at 0, and f has no minimizer"),
     # acceleration, momentum, conjugate gradients
+    "hb_lessard_cycle": ({"random", "data"}, "the cycle is that of one function"),
+    "cg_finite_termination": ({"data"}, "real data have as many curvatures as columns"),
+    "lb_nesterov_convex": ({"random", "data"}, "it speaks of one function for each k"),
+    "lb_nesterov_sc": ({"random", "data"}, "it speaks of one function"),
+    "lb_drori_exact": ({"random", "data"}, "it speaks of one function for each k"),
     # nonsmooth, proximal, projected
     "frank_wolfe": ({"translated"}, "x* is on the simplex"),
     "frank_wolfe_gap": ({"translated"}, "x* is on the simplex"),
@@ -53,6 +58,7 @@ STEPLESS: dict[str, str] = {
     # gradient descent
     "kantorovich": "an inequality for a matrix and a vector",
     # acceleration, momentum, conjugate gradients
+    "cg_spansearch_convex": "each step is searched for in the span of all gradients",
     # nonsmooth, proximal, projected, online
     "lb_subgradient": "it bounds every method, whatever its steps",
     "perceptron": "from weights 0 its mistakes do not depend on its step",
