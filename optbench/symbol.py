@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from optbench import trees
@@ -46,6 +47,23 @@ def gradients_at(problem: Problem, points: Any) -> np.ndarray:
         gradient = jax.grad(problem.objective)
         rows = jax.vmap(lambda point: trees.coordinates(gradient(point, *problem.data)))
         return np.asarray(jax.jit(rows)(points))
+
+
+def decrements_at(problem: Problem, points: Any) -> np.ndarray:
+    """[T] the Newton decrement sqrt(g^T H^-1 g) at T points, leaves of shape [T, ...]."""
+
+    def decrement(point: Params) -> jax.Array:
+        layout = trees.layout_of(point)
+
+        def value(flat: jax.Array) -> jax.Array:
+            return problem.objective(trees.unpack(layout, flat), *problem.data)
+
+        flat = trees.coordinates(point)
+        grad = jax.grad(value)(flat)
+        return jnp.sqrt(grad @ jnp.linalg.solve(jax.hessian(value)(flat), grad))
+
+    with jax.enable_x64(True):
+        return np.asarray(jax.jit(jax.vmap(decrement))(points))
 
 
 def _one(start: Params) -> Any:
@@ -130,6 +148,16 @@ PATH_SYMBOLS: dict[str, PathSymbol] = {
     "g_before": PathSymbol("|grad f(x_{k-1})|", None, lambda p, t: _before(t.gradient_norm)),
     "r_before": PathSymbol(
         "|x_{k-1} - x*|", MINIMIZER, lambda p, t: _before(distances(t.params, p.minimizer))
+    ),
+    "decrement": PathSymbol(
+        "sqrt(g^T H^-1 g), g and H the gradient and the Hessian at x_k",
+        None,
+        lambda p, t: decrements_at(p, t.params),
+    ),
+    "decrement_before": PathSymbol(
+        "sqrt(g^T H^-1 g), g and H the gradient and the Hessian at x_{k-1}",
+        None,
+        lambda p, t: _before(decrements_at(p, t.params)),
     ),
     "sum_g2": PathSymbol(
         "sum of |grad f(x_i)|^2 over i < k",
