@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from optbench import trees
@@ -34,36 +33,61 @@ def distances(points: Any, center: Params) -> Any:
     return sum(square.sum(axis=tuple(range(1, square.ndim))) for square in squares) ** 0.5
 
 
-def values_at(problem: Problem, points: Any) -> np.ndarray:
-    """[T] f at T points, leaves of shape [T, ...]."""
-    with jax.enable_x64(True):
-        f = jax.jit(jax.vmap(lambda point: problem.objective(point, *problem.data)))
-        return np.asarray(f(points))
+@jax.jit
+def _values(problem: Problem, points: Any) -> jax.Array:
+    return jax.vmap(lambda point: problem.objective(point, *problem.data))(points)
 
 
-def gradients_at(problem: Problem, points: Any) -> np.ndarray:
-    """[T, n] grad f at T points, leaves of shape [T, ...], as rows."""
-    with jax.enable_x64(True):
-        gradient = jax.grad(problem.objective)
-        rows = jax.vmap(lambda point: trees.coordinates(gradient(point, *problem.data)))
-        return np.asarray(jax.jit(rows)(points))
+@jax.jit
+def _gradients(problem: Problem, points: Any) -> jax.Array:
+    gradient = jax.grad(problem.objective)
+    return jax.vmap(lambda point: trees.coordinates(gradient(point, *problem.data)))(points)
 
 
-def decrements_at(problem: Problem, points: Any) -> np.ndarray:
-    """[T] the Newton decrement sqrt(g^T H^-1 g) at T points, leaves of shape [T, ...]."""
-
-    def decrement(point: Params) -> jax.Array:
+@jax.jit
+def _hessians(problem: Problem, points: Any) -> jax.Array:
+    def hessian(point: Params) -> jax.Array:
         layout = trees.layout_of(point)
 
         def value(flat: jax.Array) -> jax.Array:
             return problem.objective(trees.unpack(layout, flat), *problem.data)
 
-        flat = trees.coordinates(point)
-        grad = jax.grad(value)(flat)
-        return jnp.sqrt(grad @ jnp.linalg.solve(jax.hessian(value)(flat), grad))
+        return jax.hessian(value)(trees.coordinates(point))
 
+    return jax.vmap(hessian)(points)
+
+
+def values_at(problem: Problem, points: Any) -> np.ndarray:
+    """[T] f at T points, leaves of shape [T, ...]."""
     with jax.enable_x64(True):
-        return np.asarray(jax.jit(jax.vmap(decrement))(points))
+        return np.asarray(_values(problem, points))
+
+
+def gradients_at(problem: Problem, points: Any) -> np.ndarray:
+    """[T, n] grad f at T points, leaves of shape [T, ...], as rows."""
+    with jax.enable_x64(True):
+        return np.asarray(_gradients(problem, points))
+
+
+def hessians_at(problem: Problem, points: Any) -> np.ndarray:
+    """[T, n, n] hess f at T points, leaves of shape [T, ...]."""
+    with jax.enable_x64(True):
+        return np.asarray(_hessians(problem, points))
+
+
+def hessian_at_minimizer(problem: Problem) -> np.ndarray:
+    """[n, n] hess f(x*)."""
+    return hessians_at(problem, _one(problem.minimizer))[0]
+
+
+def decrements_at(problem: Problem, points: Any) -> np.ndarray:
+    """[T] the Newton decrement sqrt(g^T H^-1 g) at T points, leaves of shape [T, ...]."""
+    grads, hessians = gradients_at(problem, points), hessians_at(problem, points)
+    finite = np.isfinite(hessians).all(axis=(1, 2)) & np.isfinite(grads).all(axis=1)
+    found = np.full(len(grads), np.nan)
+    solved = np.linalg.solve(hessians[finite], grads[finite, :, None])[..., 0]
+    found[finite] = np.sqrt(np.sum(grads[finite] * solved, axis=1))
+    return found
 
 
 def _one(start: Params) -> Any:

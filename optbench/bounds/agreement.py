@@ -30,7 +30,9 @@ class Twins(NamedTuple):
 
 
 def agreement(method: Method) -> Recursion:
-    """|x_k - B y_k| / |B y_0|, x_k of a method on one problem and y_k of another on its model.
+    """|x_k - B y_k| / max_i |B (y_i - y_0)|, of two methods on two problems.
+
+    x_k is of the first method on the first problem, y_k of the other on its model.
 
     The subject is a case whose data are `Twins`. Steps are arguments of the first method alone, so
     that a change of its step shows.
@@ -43,7 +45,10 @@ def agreement(method: Method) -> Recursion:
         twins, last = case.data, int(k[-1])
         points = run_on(twins.problem, method.replace(**steps), 0, last).params
         others = run_on(twins.model, twins.reference, 0, last).params @ twins.back.T
-        apart = np.linalg.norm(points - others, axis=1) / np.linalg.norm(others[0])
-        return Path(apart[k])
+        length = np.linalg.norm(others - others[0], axis=1).max()
+        apart = np.full(last + 1, np.nan)  # where a run has ended
+        both = min(len(points), len(others))
+        apart[:both] = np.linalg.norm(points[:both] - others[:both], axis=1)
+        return Path(apart[k] / length)
 
     return Recursion(method.label, follow)

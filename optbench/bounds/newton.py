@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
 from optbench.assumption import (
@@ -16,15 +15,10 @@ from optbench.assumption import (
 )
 from optbench.bound import Theorem
 from optbench.bounds.agreement import Twins, agreement
-from optbench.bounds.instances import (
-    DIM,
-    extreme_parabolas,
-    members,
-    quadratic,
-    ridge_regression,
-)
+from optbench.bounds.instances import DIM, members
 from optbench.bounds.second_instances import (
     curvatures_at_minimizer,
+    linear_members,
     logistic_regression,
     ramp,
     random_ramps,
@@ -220,17 +214,15 @@ def newton_quadratic_onestep() -> Theorem:
         formula=lambda k: 0.0 * k,
         direction="identity",
         k_range=(1, 1),
-        instances=lambda: members(
-            worst=extreme_parabolas, random=quadratic, data=ridge_regression(l2=0.1)
-        ),
+        instances=linear_members,
     )
 
 
 def newton_affine_invariance() -> Theorem:
     """Newton's method on f, and on g(y) = f(T y) from y_0 = T^-1 x_0: x_k = T y_k.
 
-    The defect is |x_k - T y_k| / |x_0|, with the steps on f made longer where the check asks what
-    it would catch.
+    The defect is |x_k - T y_k| over the length of the path. To see what the check would catch, the
+    steps on f alone are made longer.
 
     Source: Boyd and Vandenberghe (2004), section 9.5.1.
     """
@@ -262,6 +254,8 @@ def _in_other_coordinates(problem: Problem, seed: int) -> Case:
         objective=problem.objective,
         data=(rows @ matrix, *rest),
         start=start_near(start),
+        minimum=problem.minimum,
+        minimum_kind=problem.minimum_kind,
         name=f"{problem.name} of T y",
     )
     return Case(

@@ -9,6 +9,7 @@ whose Hessian is Lipschitz, and which instances of one shape share as one compil
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from typing import Any
 
@@ -16,9 +17,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from optbench.bounds.instances import DIM
+from optbench.bounds.instances import (
+    DIM,
+    extreme_parabolas,
+    members,
+    quadratic,
+    ridge_regression,
+)
+from optbench.case import Instance
 from optbench.problem import Constants, Problem
 from optbench.start import start_near
+from optbench.symbol import hessian_at_minimizer
 
 NUM_ROWS = 3 * DIM
 
@@ -113,9 +122,7 @@ def _variation(rows: np.ndarray, slopes: np.ndarray) -> float:
 
 def curvatures_at_minimizer(problem: Problem) -> np.ndarray:
     """[n] the eigenvalues of the Hessian at x*, ascending."""
-    with jax.enable_x64(True):
-        hessian = jax.jit(jax.hessian(problem.objective))(problem.minimizer, *problem.data)
-    return np.linalg.eigvalsh(np.asarray(hessian))
+    return np.linalg.eigvalsh(hessian_at_minimizer(problem))
 
 
 def _sum_of_ramps(
@@ -164,10 +171,42 @@ def _ramps(
     return jnp.sum(base * ahead**2 / 2 + slopes * bent + tilts * ahead)
 
 
-@functools.lru_cache(maxsize=8)
+def _linear_residuals(params: Any, rows: Any, targets: Any, thresholds: Any) -> Any:
+    return rows @ params - targets
+
+
+def _half_squares(outputs: Any, *data: Any) -> Any:
+    return jnp.sum(outputs**2) / 2
+
+
+def least_squares(problem: Problem) -> Problem:
+    """A regression without thresholds, with the residuals and outputs r = A x - b.
+
+    Args:
+        problem: of `optbench.bounds.instances`, quadratic.
+    """
+    return dataclasses.replace(
+        problem,
+        residuals=_linear_residuals,
+        outputs=_linear_residuals,
+        output_loss=_half_squares,
+        name=f"least squares {problem.name}",
+    )
+
+
+def linear_members() -> list[Instance]:
+    """Strictly convex quadratics, as least squares."""
+    found = members(worst=extreme_parabolas, random=quadratic, data=ridge_regression(l2=0.1))
+    return [Instance(i.kind, least_squares(i.subject)) for i in found]
+
+
+@functools.lru_cache(maxsize=1)
 def tumors() -> tuple[np.ndarray, np.ndarray]:
-    """[569, 5] and [569]: texture, smoothness, symmetry and fractal dimension of the tumors of
-    breast_cancer, standardized, with a column of ones; and benign +1, malignant -1."""
+    """The features [569, 5] and the labels [569] of the tumors of breast_cancer.
+
+    Texture, smoothness, symmetry and fractal dimension, standardized, and a one; benign +1,
+    malignant -1.
+    """
     from sklearn.datasets import load_breast_cancer
 
     features, labels = load_breast_cancer(return_X_y=True)
