@@ -39,8 +39,8 @@ POWERLESS: dict[str, str] = {
     # acceleration, momentum, conjugate gradients
     # nonsmooth, proximal, projected, online
     # second order
-    "cubic_newton_convex": "its constant is that of any dimension and star-convexity: the largest "
-    "share found of it is 0.05, on a plateau, and 0.08 with curvature that falls before it",
+    "cubic_newton_convex": "it is loose: the largest share of it that was found is 0.05, on a "
+    "plateau",
     # stochastic
     # adaptive, clipping, continuous time
 }

@@ -15,7 +15,7 @@ from optbench.bounds.instances import (
     FAR,
     NUM_RANDOM,
 )
-from optbench.bounds.second_instances import tumors
+from optbench.bounds.second_instances import linear_members, tumors
 from optbench.case import Instance
 from optbench.formula import contracted, one_step
 from optbench.method import make_method
