@@ -88,12 +88,12 @@ def exponential_regression() -> Problem:
     """The negative log-likelihood of exponential waiting times, f(x) = sum_i y_i u_i - log u_i.
 
     u_i = a_i.x is the rate: of breast_cancer, a_i are a one and 4 positive features over their
-    means, and y_i is the area of a tumor over its mean. It starts 10 % away from x*.
+    means, and y_i is the area of a tumor over its mean, for the first ten tumors.
     """
     from sklearn.datasets import load_breast_cancer
 
     features = load_breast_cancer().data
-    features = features / features.mean(axis=0)
+    features = (features / features.mean(axis=0))[: 2 * DIM]
     rows = np.column_stack([np.ones(len(features)), features[:, [1, 4, 8, 9]]])
     targets = features[:, 3]
     minimizer = np.array([1.0, 0.0, 0.0, 0.0, 0.0])
@@ -104,7 +104,7 @@ def exponential_regression() -> Problem:
         minimizer = minimizer - step / (1 + np.sqrt(step @ grad))
     return _barrier(
         "exponential_regression",
-        (rows, np.zeros(len(rows))),
+        (rows, np.zeros(2 * DIM)),
         (1.0, rows.T @ targets),
         minimizer,
         0.02 * np.array([1.0, 0.0, 0.0, 0.0, 0.0]),

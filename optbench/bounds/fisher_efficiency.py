@@ -14,7 +14,7 @@ from optbench.recursion import Path, Recursion
 
 TAIL = 1e-12  # probability of the counts that an expectation leaves out
 HORIZON = 8000  # T, where the limit is taken as reached
-NODES = 16  # of the polynomials that expectations are kept as
+NODES = 12  # of the polynomials that expectations are kept as
 
 
 def _moments_of_the_mean(case: Case, k: np.ndarray, learning_rate: float) -> Path:
@@ -135,7 +135,7 @@ def ng_fisher_efficiency_asym() -> Theorem:
             Case(
                 name=f"poisson rate[rate={rate:g}]",
                 symbols={"I": rate},
-                data=(best, start, delay, 1.5),
+                data=(best, start, delay, 1.0),
             ),
         )
 
@@ -153,5 +153,5 @@ def ng_fisher_efficiency_asym() -> Theorem:
         quantity=TIMES_ERROR,
         formula=lambda k, I: 1 / I + 0 * k,  # noqa: E741
         k_range=(HORIZON, HORIZON),
-        instances=lambda: [case(10.0), case(20.0)],
+        instances=lambda: [case(20.0), case(40.0)],
     )

@@ -186,16 +186,17 @@ def gauss_newton_rate() -> Theorem:
         rng = np.random.default_rng(seed)
         slope, bend = rng.uniform(0.5, 2.0, 2)
         share = rng.uniform(0.3, 0.8) * rng.choice([-1.0, 1.0])
-        features, bends = np.array([slope, -bend * offset]), np.array([0.0, bend])
+        features, bends = np.array([slope, -bend * offset, 0.0]), np.array([0.0, bend, 0.0])
         targets = np.array(
-            [slope * offset, -share * slope**2 / bend - bend * offset**2 / 2]
+            [slope * offset, -share * slope**2 / bend - bend * offset**2 / 2, 0.0]
         )  # so that r = (a (x - x*), share a^2 / c + c (x - x*)^2 / 2)
         problem, letters = bent_fit(f"bent_fit[seed={seed}]", features, targets, bends, 1e-5)
         return Instance(kind, problem, symbols=letters)
 
     def data() -> Instance:
-        features, _ = tumors()  # smoothness, from texture and symmetry
-        problem, letters = bent_fit("bent_tumors", *features.T[[0, 1, 2]], 1e-5)
+        features, _ = tumors()  # smoothness, from texture and symmetry, in three rows
+        rotated = np.linalg.qr(features[:, :3])[1]
+        problem, letters = bent_fit("bent_tumors", *rotated.T, 1e-5)
         return Instance("data", problem, symbols=letters)
 
     return Theorem(

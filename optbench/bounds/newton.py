@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,7 +28,7 @@ from optbench.case import Case, Instance
 from optbench.formula import one_step
 from optbench.method import make_method
 from optbench.optimizers.second_order.dense_newton import newton
-from optbench.problem import Problem
+from optbench.problem import Constants, Problem
 from optbench.quantity import DISTANCE, GRADIENT_NORM, RELATIVE_DISTANCE, SUBOPTIMALITY
 from optbench.start import start_near
 
@@ -250,13 +251,12 @@ def _in_other_coordinates(problem: Problem, seed: int) -> Case:
     matrix = rng.standard_normal((DIM, DIM)) * rng.uniform(0.1, 3.0, DIM)
     (rows, *rest) = problem.data
     start = np.linalg.solve(matrix, problem.start(0))
-    model = Problem(
-        objective=problem.objective,
+    model = dataclasses.replace(
+        problem,
         data=(rows @ matrix, *rest),
         start=start_near(start),
-        minimum=problem.minimum,
-        minimum_kind=problem.minimum_kind,
-        name=f"{problem.name} of T y",
+        minimizer=np.linalg.solve(matrix, problem.minimizer),
+        constants=Constants(),
     )
     return Case(
         name=problem.name, symbols={}, data=Twins(problem, model, make_method(newton), matrix)

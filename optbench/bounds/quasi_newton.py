@@ -13,7 +13,8 @@ import optax
 from optbench import trees
 from optbench.bound import Theorem
 from optbench.bounds.agreement import Twins, agreement
-from optbench.bounds.instances import NUM_RANDOM, quadratic, ridge_regression
+from optbench.bounds.instances import NUM_RANDOM, quadratic
+from optbench.bounds.second_instances import tumor_regression
 from optbench.case import Case, Condition, Instance
 from optbench.method import make_method
 from optbench.optimizer import Optimizer, Scalar, State, Step
@@ -255,6 +256,6 @@ def bfgs_els_equals_cg() -> Theorem:
         k_range=(1, 5),
         instances=lambda memory: [
             *(Instance("random", twins(quadratic(seed))) for seed in range(NUM_RANDOM)),
-            Instance("data", twins(ridge_regression(l2=0.1))),
+            Instance("data", twins(tumor_regression())),
         ],
     )

@@ -22,7 +22,6 @@ from optbench.bounds.instances import (
     extreme_parabolas,
     members,
     quadratic,
-    ridge_regression,
 )
 from optbench.case import Instance
 from optbench.problem import Constants, Problem
@@ -196,8 +195,34 @@ def least_squares(problem: Problem) -> Problem:
 
 def linear_members() -> list[Instance]:
     """Strictly convex quadratics, as least squares."""
-    found = members(worst=extreme_parabolas, random=quadratic, data=ridge_regression(l2=0.1))
+    found = members(worst=extreme_parabolas, random=quadratic, data=tumor_regression())
     return [Instance(i.kind, least_squares(i.subject)) for i in found]
+
+
+def tumor_regression() -> Problem:
+    """f(x) = |R x - Q^T y|^2 / (2 n), A = Q R and y the features and labels of `tumors`.
+
+    But for a constant it is their mean squared error, in 5 rows: the shape of `quadratic`.
+    """
+    features, labels = tumors()
+    scale = np.sqrt(len(labels))
+    basis, rows = np.linalg.qr(features)
+    minimizer = np.linalg.solve(rows, basis.T @ labels)
+    curvatures = np.linalg.eigvalsh(features.T @ features) / len(labels)
+    template = quadratic(0)
+    constants = dataclasses.replace(
+        template.constants,
+        smoothness=float(curvatures[-1]) * (1 + 1e-12),
+        strong_convexity=float(curvatures[0]) * (1 - 1e-12),
+    )
+    return dataclasses.replace(
+        template,
+        data=(rows / scale, basis.T @ labels / scale, np.full(DIM, np.inf)),
+        start=start_near(np.zeros(DIM)),
+        minimizer=minimizer,
+        constants=constants,
+        name="tumor_regression",
+    )
 
 
 @functools.lru_cache(maxsize=1)
