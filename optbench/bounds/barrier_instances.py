@@ -92,8 +92,8 @@ def exponential_regression() -> Problem:
     """
     from sklearn.datasets import load_breast_cancer
 
-    features = load_breast_cancer().data
-    features = (features / features.mean(axis=0))[: 2 * DIM]
+    raw, _ = load_breast_cancer(return_X_y=True)
+    features = np.asarray(raw / raw.mean(axis=0))[: 2 * DIM]
     rows = np.column_stack([np.ones(len(features)), features[:, [1, 4, 8, 9]]])
     targets = features[:, 3]
     minimizer = np.array([1.0, 0.0, 0.0, 0.0, 0.0])

@@ -64,8 +64,8 @@ def cubic_newton_first() -> Theorem:
 
         f(x_1) - f* <= M R^3 / 3,   R = |x_0 - x*|.
 
-    The step minimizes a model that is above f, and at most M |y - x_0|^3 / 3 above f(y) + 0. A
-    plateau reaches 1 / 8 of it.
+    The step minimizes a model that lies above f, by at most M |y - x_0|^3 / 3 at y. A plateau
+    reaches 1 / 8 of it.
 
     Source: Nesterov and Polyak (2006), Lemma 4: f(x_1) <= min_y f(y) + M |y - x_0|^3 / 3; the
     number of the lemma is from memory.
@@ -99,8 +99,7 @@ def cubic_newton_convex() -> Theorem:
 
     def with_diameter(instance: Instance) -> Instance:
         """D = R on a line, where f is symmetric; else from f - f* >= mu |x - x*|^2 / 2."""
-        problem = instance.subject
-        assert isinstance(problem, Problem)
+        problem = instance.problem
         start = problem.start(0)
         gap = float(values_at(problem, start[None])[0]) - problem.known_minimum
         radius = float(np.linalg.norm(start - problem.minimizer))

@@ -66,8 +66,7 @@ def inexact_newton_linear() -> Theorem:
     """
 
     def with_error(instance: Instance) -> Instance:
-        problem = instance.subject
-        assert isinstance(problem, Problem)
+        problem = instance.problem
         hessian = hessian_at_minimizer(problem)
         error = float(np.linalg.norm(hessian @ (problem.start(0) - problem.minimizer)))
         return Instance(instance.kind, problem, symbols={"E0": error})
@@ -111,9 +110,8 @@ def _measured_order(case: Case, k: np.ndarray, **steps: float) -> Path:
     power = Decimal(steps["power"])
     with localcontext() as context:
         context.prec, context.Emin, context.Emax = DIGITS, -(10**12), 10**12
-        curvatures, variations, point = (
-            np.array([Decimal(value) for value in row]) for row in case.data
-        )
+        rows: Any = [np.array([Decimal(value) for value in row]) for row in case.data]
+        curvatures, variations, point = rows
         errors = []
         for _ in range(int(k[-1]) + 2):
             bent = variations * point * np.abs(point) / 2

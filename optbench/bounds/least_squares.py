@@ -82,8 +82,7 @@ def gauss_newton_linear_onestep() -> Theorem:
 
 def _along_a_singular_vector(instance: Instance) -> Instance:
     """From x* + 1.5 v, A v = s u, s the middle singular value, with the letter s."""
-    problem = instance.subject
-    assert isinstance(problem, Problem)
+    problem = instance.problem
     _, values, vectors = np.linalg.svd(problem.data[0], full_matrices=False)
     middle = len(values) // 2
     started = dataclasses.replace(
@@ -196,7 +195,9 @@ def gauss_newton_rate() -> Theorem:
     def data() -> Instance:
         features, _ = tumors()  # smoothness, from texture and symmetry, in three rows
         rotated = np.linalg.qr(features[:, :3])[1]
-        problem, letters = bent_fit("bent_tumors", *rotated.T, 1e-5)
+        problem, letters = bent_fit(
+            "bent_tumors", rotated[:, 0], rotated[:, 1], rotated[:, 2], 1e-5
+        )
         return Instance("data", problem, symbols=letters)
 
     return Theorem(

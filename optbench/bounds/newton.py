@@ -74,8 +74,8 @@ def newton_local_nesterov() -> Theorem:
         k_range=(1, 6),
         attained_at=range(1, 5),
         instances=lambda: [
-            Instance(
-                i.kind, i.subject, symbols={"mu_star": float(curvatures_at_minimizer(i.subject)[0])}
+            dataclasses.replace(
+                i, symbols={"mu_star": float(curvatures_at_minimizer(i.problem)[0])}
             )
             for i in _smooth_members([worst])
         ],
@@ -107,11 +107,11 @@ def newton_sc_simple() -> Theorem:
         |x_{k+1} - x*| <= M / (2 mu) |x_k - x*|^2.
 
     Attained in the first step by f''(x) = mu + M |x - x_0|, which steps from the one point where
-    the curvature is mu. A function attains it at no two steps, for its curvature rises with the
-    distance from both points.
+    the curvature is mu. On a line no function attains it at two steps: its curvature at x* would
+    be mu + M |x_k - x*| for both.
 
-    Source: Nocedal and Wright (2006), Theorem 3.5, whose constant is M / mu; with the exact
-    integral of the Hessian along the step it is M / (2 mu).
+    Source: Nocedal and Wright (2006), Theorem 3.5, with M / mu; integrating the Hessian along the
+    step gives M / (2 mu). The number of the theorem is from memory.
     """
     return Theorem(
         name="newton_sc_simple",
@@ -255,7 +255,7 @@ def _in_other_coordinates(problem: Problem, seed: int) -> Case:
         problem,
         data=(rows @ matrix, *rest),
         start=start_near(start),
-        minimizer=np.linalg.solve(matrix, problem.minimizer),
+        minimizer=np.linalg.solve(matrix, np.asarray(problem.minimizer)),
         constants=Constants(),
     )
     return Case(

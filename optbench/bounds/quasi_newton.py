@@ -36,7 +36,8 @@ POSITIVE_DEFINITE = Condition(
 )
 
 
-def _decimals(values: Any) -> np.ndarray:
+def _decimals(values: Any) -> Any:
+    """An array of decimals."""
     return np.vectorize(Decimal, otypes=[object])(values)
 
 

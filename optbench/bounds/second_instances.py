@@ -52,7 +52,7 @@ def ramp(
         np.ones((1, 1)),
         np.array([minimizer]),
         np.array([start]),
-        curvatures=tuple(np.array([value]) for value in curvature),
+        curvatures=(np.array(curvature[:1]), np.array(curvature[1:2]), np.array(curvature[2:])),
         offsets=np.array([-turn]),
     )
 
@@ -196,7 +196,7 @@ def least_squares(problem: Problem) -> Problem:
 def linear_members() -> list[Instance]:
     """Strictly convex quadratics, as least squares."""
     found = members(worst=extreme_parabolas, random=quadratic, data=tumor_regression())
-    return [Instance(i.kind, least_squares(i.subject)) for i in found]
+    return [Instance(i.kind, least_squares(i.problem)) for i in found]
 
 
 def tumor_regression() -> Problem:
@@ -234,10 +234,10 @@ def tumors() -> tuple[np.ndarray, np.ndarray]:
     """
     from sklearn.datasets import load_breast_cancer
 
-    features, labels = load_breast_cancer(return_X_y=True)
-    features = features[:, [1, 4, 8, 9]]
+    raw, labels = load_breast_cancer(return_X_y=True)
+    features = np.asarray(raw)[:, [1, 4, 8, 9]]
     features = (features - features.mean(axis=0)) / features.std(axis=0)
-    return np.hstack([features, np.ones((len(features), 1))]), 2.0 * labels - 1
+    return np.hstack([features, np.ones((len(features), 1))]), 2.0 * np.asarray(labels) - 1
 
 
 @functools.lru_cache(maxsize=8)

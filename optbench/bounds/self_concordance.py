@@ -84,9 +84,9 @@ def sc_newton_decrement() -> Theorem:
 
     return Theorem(
         name="sc_newton_decrement",
-        statement="A full step of Newton's method on a self-concordant function takes the Newton "
-        "decrement lambda < 1 to at most (lambda / (1 - lambda))^2.",
-        latex=r"\lambda_{k+1} \le (\frac{\lambda_k}{1 - \lambda_k})^2",
+        statement="A full step of Newton's method on a self-concordant function takes M_f times "
+        "the Newton decrement from lambda < 1 to at most (lambda / (1 - lambda))^2.",
+        latex=r"M_f \lambda_{k+1} \le (\frac{M_f \lambda_k}{1 - M_f \lambda_k})^2",
         source="Nesterov (2018), Theorem 5.2.2",
         assumptions=(EXACT_GRADIENTS, CONVEX),
         given=_GIVEN,
@@ -138,9 +138,9 @@ def sc_damped_decrease() -> Theorem:
 
     return Theorem(
         name="sc_damped_decrease",
-        statement="A damped step of Newton's method on a self-concordant function lowers f by at "
-        "least lambda - log(1 + lambda), lambda the Newton decrement.",
-        latex=r"f(x_k) - f(x_{k+1}) \geq \lambda_k - \log(1 + \lambda_k)",
+        statement="A damped step of Newton's method on a self-concordant function lowers M_f^2 f "
+        "by at least lambda - log(1 + lambda), lambda M_f times the Newton decrement.",
+        latex=r"f(x_k) - f(x_{k+1}) \geq \frac{M_f \lambda_k - \log(1 + M_f \lambda_k)}{M_f^2}",
         source="Nesterov (2018), Theorem 5.2.1",
         assumptions=(EXACT_GRADIENTS, CONVEX),
         given=_GIVEN,
@@ -184,9 +184,9 @@ def sc_gap_upper() -> Theorem:
 
     return Theorem(
         name="sc_gap_upper",
-        statement="Where the Newton decrement lambda of a self-concordant function is below 1, "
-        "f - f* is at most -lambda - log(1 - lambda).",
-        latex=r"f(x) - f_\star \le -\lambda - \log(1 - \lambda)",
+        statement="Where M_f times the Newton decrement of a self-concordant function is "
+        "lambda < 1, M_f^2 (f - f*) is at most -lambda - log(1 - lambda).",
+        latex=r"f(x) - f_\star \le \frac{-M_f \lambda - \log(1 - M_f \lambda)}{M_f^2}",
         source="Nesterov (2018), Theorem 5.1.13",
         given=_GIVEN,
         method=Recursion("points on the way to x*", _shrinking),
