@@ -416,20 +416,22 @@ def test_second_moments_agree_with_samples():
 
 
 def test_poisson_errors_agree_with_samples():
-    """Within 4 standard errors after 100 steps; and finer polynomials change them by 1e-5."""
+    """Within 4 standard errors at t = 100; interpolation errs by less than a tenth of what the
+    theorem is granted, seen on a wider interval.
+    """
     rng, horizon = np.random.default_rng(2), np.array([100])
     case = fisher_efficiency.ng_fisher_efficiency_asym().instances()[0].subject
-    best, start, delay, _ = case.data
+    best, start, first, _ = case.data
     exact = fisher_efficiency._poisson_error(case, horizon, 1.0).observed[0]
     points = np.full(20_000, start)
-    for t in range(100):
+    for t in range(first, 101):
         counts = rng.poisson(np.exp(best), len(points))
-        points += (counts * np.exp(-points) - 1) / (t + delay)
+        points += (counts * np.exp(-points) - 1) / t
     errors = 100 * (points - best) ** 2
     assert abs(errors.mean() - exact) < 4 * errors.std() / np.sqrt(len(errors))
-    wide = dataclasses.replace(case, data=(best, start, delay, 1.3))
+    wide = dataclasses.replace(case, data=(best, start, first, 1.3))
     other = fisher_efficiency._poisson_error(wide, horizon, 1.0).observed[0]
-    assert other == pytest.approx(exact, rel=1e-5)
+    assert other == pytest.approx(exact, rel=1e-4)
 
 
 # Newton-Schulz

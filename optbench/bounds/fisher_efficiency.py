@@ -83,12 +83,12 @@ TIMES_ERROR = Quantity(
 def _poisson_error(case: Case, k: np.ndarray, learning_rate: float) -> Path:
     """T E (theta_T - theta*)^2 for counts x with the rate exp(theta*), by backward recursion.
 
-    theta_{t+1} = theta_t + eta / (t + t_0) (x exp(-theta_t) - 1): the score of x over the Fisher
-    information exp(theta_t). V_T(theta) = (theta - theta*)^2 and V_t(theta) = E V_{t+1}(theta'),
-    theta' the point after theta, are kept as polynomials through the Chebyshev nodes of an
-    interval around theta*, to whose ends the iteration is clipped.
+    theta_t = theta_{t-1} + eta / t (x exp(-theta_{t-1}) - 1) from t_0 on: the score of x over the
+    Fisher information exp(theta_{t-1}). V_T(theta) = (theta - theta*)^2 and V_{t-1}(theta) =
+    E V_t(theta'), theta' the point after theta, are kept as polynomials through the Chebyshev nodes
+    of an interval around theta*, to whose ends the iteration is clipped.
     """
-    best, start, delay, half = case.data
+    best, start, first, half = case.data
     (horizon,) = k
     counts, chances = _poisson_chances(np.exp(best))
     nodes = half * np.cos(np.pi * (np.arange(NODES) + 0.5) / NODES)
@@ -96,8 +96,8 @@ def _poisson_error(case: Case, k: np.ndarray, learning_rate: float) -> Path:
     to_coefficients = np.linalg.inv(np.cos(orders * np.arccos(nodes / half)[:, None]))
     drift = np.exp(-best - nodes)[:, None] * counts - 1
     values = nodes**2
-    for t in range(int(horizon) - 1, -1, -1):
-        ahead = nodes[:, None] + learning_rate / (t + delay) * drift
+    for t in range(int(horizon), first - 1, -1):
+        ahead = nodes[:, None] + learning_rate / t * drift
         angles = np.arccos(np.clip(ahead / half, -1, 1))
         coefficients = to_coefficients @ values
         values = np.polynomial.chebyshev.chebval(np.cos(angles), coefficients) @ chances
@@ -119,23 +119,22 @@ def ng_fisher_efficiency_asym() -> Theorem:
 
         t E (theta_t - theta*)^2 -> 1 / I(theta*),
 
-    here of the logarithm theta of a Poisson rate, I = exp(theta*). Expectations are exact but for
-    rounding and the interpolation; the first steps are 1 / t_0 long, and points are kept within
-    an interval that they leave with vanishing probability.
+    here of the logarithm theta of a Poisson rate, I = exp(theta*), at t = 8000. It starts at
+    t = 40, as far from theta* as an efficient estimate would be, for longer steps may overflow. Expectations are exact but for the interpolation, and for what is clipped.
 
     Source: Amari (1998), on Fisher efficiency; Martens (2020), Theorem 2 as numbered there from
     memory.
     """
 
     def case(rate: float) -> Instance:
-        best, delay = np.log(rate), 40.0
-        start = best + np.sqrt(2 / (rate * delay))  # so that terms in t_0 / t cancel
+        best, first = np.log(rate), 40
+        start = best + np.sqrt(1 / (rate * (first - 1)))  # as far off as an estimate from 39 counts
         return Instance(
             "worst",
             Case(
                 name=f"poisson rate[rate={rate:g}]",
                 symbols={"I": rate},
-                data=(best, start, delay, 1.0),
+                data=(best, start, first, 1.0),
             ),
         )
 
