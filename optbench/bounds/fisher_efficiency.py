@@ -120,7 +120,8 @@ def ng_fisher_efficiency_asym() -> Theorem:
         t E (theta_t - theta*)^2 -> 1 / I(theta*),
 
     here of the logarithm theta of a Poisson rate, I = exp(theta*), at t = 8000. It starts at
-    t = 40, as far from theta* as an efficient estimate would be, for longer steps may overflow. Expectations are exact but for the interpolation, and for what is clipped.
+    t = 40, as far from theta* as an efficient estimate would be, for longer steps may overflow.
+    Expectations are exact but for the interpolation, and for what is clipped.
 
     Source: Amari (1998), on Fisher efficiency; Martens (2020), Theorem 2 as numbered there from
     memory.

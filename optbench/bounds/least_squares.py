@@ -171,6 +171,27 @@ def bent_fit(
     return problem, {"S": float(residuals @ bends), "J2": float(slopes @ slopes)}
 
 
+def _bent_line(kind: Any, seed: int, offset: float) -> Instance:
+    """A random slope and bend, x* = offset, and a residual there that is not 0."""
+    rng = np.random.default_rng(seed)
+    slope, bend = rng.uniform(0.5, 2.0, 2)
+    share = rng.uniform(0.3, 0.8) * rng.choice([-1.0, 1.0])
+    features, bends = np.array([slope, -bend * offset, 0.0]), np.array([0.0, bend, 0.0])
+    targets = np.array(
+        [slope * offset, -share * slope**2 / bend - bend * offset**2 / 2, 0.0]
+    )  # so that r = (a (x - x*), share a^2 / c + c (x - x*)^2 / 2)
+    problem, letters = bent_fit(f"bent_fit[seed={seed}]", features, targets, bends, 1e-3)
+    return Instance(kind, problem, symbols=letters)
+
+
+def _bent_tumors() -> Instance:
+    """Smoothness, from texture and symmetry, in three rows."""
+    features, _ = tumors()
+    rotated = np.linalg.qr(features[:, :3])[1]
+    problem, letters = bent_fit("bent_tumors", rotated[:, 0], rotated[:, 1], rotated[:, 2], 1e-3)
+    return Instance("data", problem, symbols=letters)
+
+
 def gauss_newton_rate() -> Theorem:
     """Gauss-Newton on residuals of one parameter, near a minimizer x* with J^T J = J2.
 
@@ -180,26 +201,6 @@ def gauss_newton_rate() -> Theorem:
 
     Source: Dennis and Schnabel (1996), Theorem 10.2.1.
     """
-
-    def line(kind: Any, seed: int, offset: float) -> Instance:
-        rng = np.random.default_rng(seed)
-        slope, bend = rng.uniform(0.5, 2.0, 2)
-        share = rng.uniform(0.3, 0.8) * rng.choice([-1.0, 1.0])
-        features, bends = np.array([slope, -bend * offset, 0.0]), np.array([0.0, bend, 0.0])
-        targets = np.array(
-            [slope * offset, -share * slope**2 / bend - bend * offset**2 / 2, 0.0]
-        )  # so that r = (a (x - x*), share a^2 / c + c (x - x*)^2 / 2)
-        problem, letters = bent_fit(f"bent_fit[seed={seed}]", features, targets, bends, 1e-3)
-        return Instance(kind, problem, symbols=letters)
-
-    def data() -> Instance:
-        features, _ = tumors()  # smoothness, from texture and symmetry, in three rows
-        rotated = np.linalg.qr(features[:, :3])[1]
-        problem, letters = bent_fit(
-            "bent_tumors", rotated[:, 0], rotated[:, 1], rotated[:, 2], 1e-3
-        )
-        return Instance("data", problem, symbols=letters)
-
     return Theorem(
         name="gauss_newton_rate",
         statement="Gauss-Newton on residuals of one parameter converges with the factor |S| / J2, "
@@ -218,8 +219,8 @@ def gauss_newton_rate() -> Theorem:
         error_growth=one_step,
         k_range=(4, 7),
         instances=lambda: [
-            *(line("random", seed, 0.0) for seed in range(NUM_RANDOM)),
-            line("translated", NUM_RANDOM, FAR / 10),
-            data(),
+            *(_bent_line("random", seed, 0.0) for seed in range(NUM_RANDOM)),
+            _bent_line("translated", NUM_RANDOM, FAR / 10),
+            _bent_tumors(),
         ],
     )

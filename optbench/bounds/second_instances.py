@@ -160,9 +160,8 @@ def _sum_of_ramps(
     )
 
 
-def _ramps(
-    params: Any, rows: Any, targets: Any, base: Any, slopes: Any, widths: Any, tilts: Any
-) -> Any:
+def _ramps(params: Any, rows: Any, targets: Any, *shapes: Any) -> Any:
+    base, slopes, widths, tilts = shapes
     ahead = rows @ params - targets
     size = jnp.abs(ahead)
     inside = jnp.minimum(size, widths)
