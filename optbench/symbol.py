@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -33,46 +34,46 @@ def distances(points: Any, center: Params) -> Any:
     return sum(square.sum(axis=tuple(range(1, square.ndim))) for square in squares) ** 0.5
 
 
-@jax.jit
-def _values(problem: Problem, points: Any) -> jax.Array:
-    return jax.vmap(lambda point: problem.objective(point, *problem.data))(points)
+def values_at(problem: Problem, points: Any) -> np.ndarray:
+    """[T] f at T points, leaves of shape [T, ...]."""
+    with jax.enable_x64(True):
+        return np.asarray(_values(problem.objective, points, problem.data))
 
 
-@jax.jit
-def _gradients(problem: Problem, points: Any) -> jax.Array:
-    gradient = jax.grad(problem.objective)
-    return jax.vmap(lambda point: trees.coordinates(gradient(point, *problem.data)))(points)
+def gradients_at(problem: Problem, points: Any) -> np.ndarray:
+    """[T, n] grad f at T points, leaves of shape [T, ...], as rows."""
+    with jax.enable_x64(True):
+        return np.asarray(_gradients(problem.objective, points, problem.data))
 
 
-@jax.jit
-def _hessians(problem: Problem, points: Any) -> jax.Array:
-    def hessian(point: Params) -> jax.Array:
+@functools.partial(jax.jit, static_argnums=0)  # compiled once for all instances of a family
+def _values(objective: Callable[..., Any], points: Any, data: Any) -> Any:
+    return jax.vmap(lambda point: objective(point, *data))(points)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _gradients(objective: Callable[..., Any], points: Any, data: Any) -> Any:
+    gradient = jax.grad(objective)
+    return jax.vmap(lambda point: trees.coordinates(gradient(point, *data)))(points)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _hessians(objective: Callable[..., Any], points: Any, data: Any) -> Any:
+    def hessian(point: Params) -> Any:
         layout = trees.layout_of(point)
 
-        def value(flat: jax.Array) -> jax.Array:
-            return problem.objective(trees.unpack(layout, flat), *problem.data)
+        def value(flat: Any) -> Any:
+            return objective(trees.unpack(layout, flat), *data)
 
         return jax.hessian(value)(trees.coordinates(point))
 
     return jax.vmap(hessian)(points)
 
 
-def values_at(problem: Problem, points: Any) -> np.ndarray:
-    """[T] f at T points, leaves of shape [T, ...]."""
-    with jax.enable_x64(True):
-        return np.asarray(_values(problem, points))
-
-
-def gradients_at(problem: Problem, points: Any) -> np.ndarray:
-    """[T, n] grad f at T points, leaves of shape [T, ...], as rows."""
-    with jax.enable_x64(True):
-        return np.asarray(_gradients(problem, points))
-
-
 def hessians_at(problem: Problem, points: Any) -> np.ndarray:
     """[T, n, n] hess f at T points, leaves of shape [T, ...]."""
     with jax.enable_x64(True):
-        return np.asarray(_hessians(problem, points))
+        return np.asarray(_hessians(problem.objective, points, problem.data))
 
 
 def hessian_at_minimizer(problem: Problem) -> np.ndarray:

@@ -29,7 +29,8 @@ from optbench.start import start_near
 from optbench.symbol import distances
 from problems.classification.likelihoods import logistic_breast_cancer
 
-THEOREMS = collect("optbench.bounds", "Theorem")
+# The theorems of the engine's tests; test_theorems.py holds the whole catalog to its laws.
+THEOREMS = {f.__name__: f for f in (gd_convex_tight, gd_sc_fgap, hb_quad_exact)}
 TIGHT = [name for name, function in THEOREMS.items() if function().attained_at]
 
 
@@ -43,11 +44,11 @@ def changed(name: str, **fields):
     return check_bound(dataclasses.replace(THEOREMS[name](), **fields))
 
 
-# Laws of the catalog
+# Laws, on a few
 
 
 def test_the_catalog_holds_the_theorems():
-    assert {"gd_convex_tight", "gd_sc_fgap", "hb_quad_exact"} <= set(THEOREMS)
+    assert set(THEOREMS) <= set(collect("optbench.bounds", "Theorem"))
 
 
 @pytest.mark.parametrize("name", THEOREMS)
