@@ -57,6 +57,10 @@ def _gradients(objective: Callable[..., Any], points: Any, data: Any) -> Any:
     return jax.vmap(lambda point: trees.coordinates(gradient(point, *data)))(points)
 
 
+def _one(start: Params) -> Any:
+    return jax.tree.map(lambda leaf: np.asarray(leaf, float)[None], start)
+
+
 @functools.partial(jax.jit, static_argnums=0)
 def _hessians(objective: Callable[..., Any], points: Any, data: Any) -> Any:
     def hessian(point: Params) -> Any:
@@ -89,10 +93,6 @@ def decrements_at(problem: Problem, points: Any) -> np.ndarray:
     solved = np.linalg.solve(hessians[finite], grads[finite, :, None])[..., 0]
     found[finite] = np.sqrt(np.sum(grads[finite] * solved, axis=1))
     return found
-
-
-def _one(start: Params) -> Any:
-    return jax.tree.map(lambda leaf: np.asarray(leaf, float)[None], start)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
