@@ -57,3 +57,9 @@ class Instance:
     subject: Problem | Case
     seed: int = 0
     symbols: Mapping[str, float] = dataclasses.field(default_factory=dict)
+
+    @property
+    def problem(self) -> Problem:
+        """The subject, which is a problem and not a case."""
+        assert isinstance(self.subject, Problem)
+        return self.subject

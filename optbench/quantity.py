@@ -95,6 +95,13 @@ DISTANCE = Quantity(
     lambda problem, trajectory: distances(trajectory.params, problem.minimizer),
     lambda problem, trajectory, shift: shift,
 )
+RELATIVE_DISTANCE = Quantity(
+    "|x_k - x*| / |x_0 - x*|",
+    r"\|x_k - x_\star\| / \|x_0 - x_\star\|",
+    (MINIMIZER,),
+    lambda p, t: DISTANCE.observe(p, t) / DISTANCE.observe(p, t)[0],
+    lambda p, t, shift: shift / DISTANCE.observe(p, t)[0],
+)
 GRADIENT_NORM = Quantity(
     "|grad f(x_k)|",
     r"\|\nabla f(x_k)\|",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import time
 from collections.abc import Callable, Iterator
@@ -175,6 +176,20 @@ def run(
     seed = _seed(key)
     lanes = Lanes(seeds=(seed,), recorded=(0,) if record else ())
     return execute(prepare(problem, [method], lanes, plan)).lane(0, 0)
+
+
+def run_on(problem: Problem, method: Method, seed: int, last: int) -> Trajectory:
+    """Every step from 0 to the last, whether or not f reaches f* or rises.
+
+    Args:
+        problem: what to minimize.
+        method: with all its hyperparameters.
+        seed: which start.
+        last: the number of steps.
+    """
+    plan = Plan(budget=None, log_steps=tuple(range(last + 1)), noise_floor=-np.inf)
+    endless = dataclasses.replace(problem, bounded_below=False)
+    return run(endless, method, seed, plan=plan)
 
 
 def _seed(key: Any) -> int:

@@ -61,6 +61,40 @@ def _one(start: Params) -> Any:
     return jax.tree.map(lambda leaf: np.asarray(leaf, float)[None], start)
 
 
+@functools.partial(jax.jit, static_argnums=0)
+def _hessians(objective: Callable[..., Any], points: Any, data: Any) -> Any:
+    def hessian(point: Params) -> Any:
+        layout = trees.layout_of(point)
+
+        def value(flat: Any) -> Any:
+            return objective(trees.unpack(layout, flat), *data)
+
+        return jax.hessian(value)(trees.coordinates(point))
+
+    return jax.vmap(hessian)(points)
+
+
+def hessians_at(problem: Problem, points: Any) -> np.ndarray:
+    """[T, n, n] hess f at T points, leaves of shape [T, ...]."""
+    with jax.enable_x64(True):
+        return np.asarray(_hessians(problem.objective, points, problem.data))
+
+
+def hessian_at_minimizer(problem: Problem) -> np.ndarray:
+    """[n, n] hess f(x*)."""
+    return hessians_at(problem, _one(problem.minimizer))[0]
+
+
+def decrements_at(problem: Problem, points: Any) -> np.ndarray:
+    """[T] the Newton decrement sqrt(g^T H^-1 g) at T points, leaves of shape [T, ...]."""
+    grads, hessians = gradients_at(problem, points), hessians_at(problem, points)
+    finite = np.isfinite(hessians).all(axis=(1, 2)) & np.isfinite(grads).all(axis=1)
+    found = np.full(len(grads), np.nan)
+    solved = np.linalg.solve(hessians[finite], grads[finite, :, None])[..., 0]
+    found[finite] = np.sqrt(np.sum(grads[finite] * solved, axis=1))
+    return found
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Symbol:
     """A letter that formulas may use, and its value for a problem and a start.
@@ -139,6 +173,16 @@ PATH_SYMBOLS: dict[str, PathSymbol] = {
     "g_before": PathSymbol("|grad f(x_{k-1})|", None, lambda p, t: _before(t.gradient_norm)),
     "r_before": PathSymbol(
         "|x_{k-1} - x*|", MINIMIZER, lambda p, t: _before(distances(t.params, p.minimizer))
+    ),
+    "decrement": PathSymbol(
+        "sqrt(g^T H^-1 g), g and H the gradient and the Hessian at x_k",
+        None,
+        lambda p, t: decrements_at(p, t.params),
+    ),
+    "decrement_before": PathSymbol(
+        "sqrt(g^T H^-1 g), g and H the gradient and the Hessian at x_{k-1}",
+        None,
+        lambda p, t: _before(decrements_at(p, t.params)),
     ),
     "sum_g2": PathSymbol(
         "sum of |grad f(x_i)|^2 over i < k",

@@ -13,10 +13,9 @@ from optbench.case import Case, Instance
 from optbench.checks.comparison import Comparison, Verdict, finite
 from optbench.errors import OptbenchError
 from optbench.method import Method, make_method
-from optbench.plan import Plan
 from optbench.problem import Problem
 from optbench.recursion import Observation, Recursion
-from optbench.run import run
+from optbench.run import run_on
 from optbench.validation import validate_problem
 
 ATTAINED = 0.999  # a tight bound is attained to 0.1 %
@@ -224,10 +223,5 @@ def observe(bound: Bound, method: Method | Recursion) -> Observation:
     """
     if isinstance(method, Recursion) or isinstance(bound.subject, Case):
         return bound.along(cast(Recursion, method))
-    plan = Plan(
-        budget=None,
-        log_steps=tuple(range(int(bound.k[-1]) + 1)),
-        noise_floor=-np.inf,
-    )
-    endless = dataclasses.replace(bound.subject, bounded_below=False)
-    return bound.along_run(run(endless, method, bound.seed, plan=plan))
+    trajectory = run_on(bound.subject, method, bound.seed, int(bound.k[-1]))
+    return bound.along_run(trajectory)
