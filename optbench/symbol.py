@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -36,16 +37,24 @@ def distances(points: Any, center: Params) -> Any:
 def values_at(problem: Problem, points: Any) -> np.ndarray:
     """[T] f at T points, leaves of shape [T, ...]."""
     with jax.enable_x64(True):
-        f = jax.jit(jax.vmap(lambda point: problem.objective(point, *problem.data)))
-        return np.asarray(f(points))
+        return np.asarray(_values(problem.objective, points, problem.data))
 
 
 def gradients_at(problem: Problem, points: Any) -> np.ndarray:
     """[T, n] grad f at T points, leaves of shape [T, ...], as rows."""
     with jax.enable_x64(True):
-        gradient = jax.grad(problem.objective)
-        rows = jax.vmap(lambda point: trees.coordinates(gradient(point, *problem.data)))
-        return np.asarray(jax.jit(rows)(points))
+        return np.asarray(_gradients(problem.objective, points, problem.data))
+
+
+@functools.partial(jax.jit, static_argnums=0)  # compiled once for all instances of a family
+def _values(objective: Callable[..., Any], points: Any, data: Any) -> Any:
+    return jax.vmap(lambda point: objective(point, *data))(points)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _gradients(objective: Callable[..., Any], points: Any, data: Any) -> Any:
+    gradient = jax.grad(objective)
+    return jax.vmap(lambda point: trees.coordinates(gradient(point, *data)))(points)
 
 
 def _one(start: Params) -> Any:
