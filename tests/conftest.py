@@ -12,7 +12,9 @@ import jax
 import pytest
 from jaxtyping import install_import_hook
 
-install_import_hook(["optbench", "problems"], "beartype.beartype")
+# An int is a float, as PEP 484 says.
+CHECKED = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
+install_import_hook(["optbench", "problems"], CHECKED)
 
 Report = pytest.TestReport | pytest.CollectReport
 ALLOWED_SKIPS: frozenset[str] = frozenset()  # node ids

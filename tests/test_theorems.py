@@ -51,6 +51,8 @@ STEPLESS: dict[str, str] = {
     # second order
     # stochastic
     # adaptive, clipping, continuous time
+    "thr_gd": "The learning rate is what is found.",
+    "sgd_ms_stability": "The learning rate is what is found.",
 }
 
 

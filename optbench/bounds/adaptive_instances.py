@@ -105,32 +105,72 @@ def sum_of_smoothness(problem: Problem) -> float:
     return float(np.abs(rows.T @ rows).sum())
 
 
-def _resisting(params: Any, level: Any, is_free: Any) -> Any:
-    reachable = jnp.where(is_free, params, -jnp.inf)
-    highest = params[jnp.argmax(reachable)]  # the first, where several are equal
+def _steepest(params: Any, rows: Any, heights: Any, level: Any) -> Any:
+    pieces = rows @ params + heights
+    highest = pieces[jnp.argmax(pieces)]  # the first, where several are equal
     return SMOOTHNESS * jnp.where(highest >= level, highest, level)
 
 
-def resisting(num_steps: int, minimizer: float = 0.0) -> Problem:
+MOST_STEPS = 20  # of the horizons of `resisting`
+
+
+def _pieces(
+    name: str, rows: np.ndarray, heights: np.ndarray, level: float, points: np.ndarray
+) -> Problem:
+    """4 max(max_i a_i.x + c_i, level) in 21 dimensions, from the first of two points to the other.
+
+    Rows a_i of length 1 that are not given are zero, and never the highest.
+    """
+    size = MOST_STEPS + 1
+    embedded = np.zeros((size, size))
+    embedded[: rows.shape[0], : rows.shape[1]] = rows
+    padded = np.concatenate([heights, np.full(size - len(heights), level - 1)])
+    return Problem(
+        objective=_steepest,
+        nonsmooth=_steepest,
+        data=(embedded, padded, np.float64(level)),
+        start=start_near(points[0]),
+        minimum=SMOOTHNESS * level,
+        minimizer=points[1],
+        minimum_kind="closed form",
+        constants=Constants(gradient_bound=SMOOTHNESS, convex=True),
+        name=name,
+    )
+
+
+def resisting(num_steps: int, elsewhere: float = 0.0) -> Problem:
     """f(x) = M max(x_1, ..., x_{N+1}, -R / sqrt(N + 1)) with M = 4, R = 1.5, from x_0 = 0.
 
     The subgradient at ties is that of the first index: N steps lower one coordinate each, and
-    leave the last at 0. x* is constant on the first N + 1 of 21 coordinates, and 0 elsewhere.
+    leave the last at 0. x* is constant on the first N + 1 of 21 coordinates.
 
     Args:
         num_steps: N, at most 20.
-        minimizer: added to the coordinates that f does not see.
+        elsewhere: x_0 and x* on the coordinates that f does not see.
     """
-    is_free = np.arange(21) <= num_steps
-    level = -RADIUS / np.sqrt(num_steps + 1)
-    return Problem(
-        objective=_resisting,
-        nonsmooth=_resisting,
-        data=(np.float64(level), is_free),
-        start=start_near(np.where(is_free, 0.0, minimizer)),
-        minimum=SMOOTHNESS * level,
-        minimizer=np.where(is_free, level, minimizer),
-        minimum_kind="closed form",
-        constants=Constants(gradient_bound=SMOOTHNESS, convex=True),
-        name=f"resisting[num_steps={num_steps}]",
-    )
+    count = num_steps + 1
+    level = -RADIUS / np.sqrt(count)
+    points = np.full((2, MOST_STEPS + 1), elsewhere)
+    points[:, :count] = [[0.0], [level]]
+    name = f"resisting[num_steps={num_steps}]"
+    return _pieces(name, np.eye(count), np.zeros(count), level, points)
+
+
+def opposed(elsewhere: float = 0.0) -> Problem:
+    """Two slopes M = 4 at more than 90 degrees, and R = 1.5, that punish long first steps.
+
+    f is as high at x_0 - h e_1 as at x_0, where h = 1.05 R / sqrt(2); with v = sqrt(2 h^2 + R^2) -
+    h this height is M v above the minimum, more than the M R / sqrt(2) left by the best step.
+
+    Args:
+        elsewhere: x_0 and x* on the coordinates that f does not see.
+    """
+    long = 1.05 * RADIUS / np.sqrt(2)
+    height = np.sqrt(2 * long**2 + RADIUS**2) - long
+    minimizer = np.array([-height, -np.sqrt(RADIUS**2 - height**2)])
+    reached = np.array([-long, 0.0])
+    slope = (reached - minimizer) / np.linalg.norm(reached - minimizer)
+    points = np.full((2, MOST_STEPS + 1), elsewhere)
+    points[:, :2] = [[0.0, 0.0], minimizer]
+    rows, heights = np.array([[1.0, 0.0], slope]), np.array([0.0, -slope @ reached])
+    return _pieces("opposed", rows, heights, -height, points)

@@ -11,6 +11,7 @@ from optbench.assumption import CONVEX, EXACT_GRADIENTS, SMOOTH
 from optbench.bound import Theorem
 from optbench.bounds.adaptive_instances import (
     diabetes,
+    opposed,
     resisting,
     sum_of_smoothness,
     welsch_regression,
@@ -106,7 +107,8 @@ def ngd_quasiconvex() -> Theorem:
         min_{i<=N} f(x_i) - f* <= M R / sqrt(N + 1),
 
     R = |x_0 - x*|, M a Lipschitz constant of f on the ball of radius R around x*. Attained by
-    the resisting function M max(x_1, ..., x_{N+1}, -R / sqrt(N + 1)), one for each N.
+    the resisting function M max(x_1, ..., x_{N+1}, -R / sqrt(N + 1)), one for each N, whatever
+    the step; on `opposed` a longer step crosses the bound.
 
     Source: Nesterov (2018), Theorem 3.2.2.
     """
@@ -121,6 +123,7 @@ def ngd_quasiconvex() -> Theorem:
         found = [
             ("worst", resisting(N)),
             ("translated", resisting(N, FAR)),
+            ("worst", opposed()),
             *(("random", robust_regression(seed)) for seed in range(3)),
             ("data", diabetes()),
         ]
