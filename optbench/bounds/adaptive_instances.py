@@ -174,3 +174,87 @@ def opposed(elsewhere: float = 0.0) -> Problem:
     points[:, :2] = [[0.0, 0.0], minimizer]
     rows, heights = np.array([[1.0, 0.0], slope]), np.array([0.0, -slope @ reached])
     return _pieces("opposed", rows, heights, -height, points)
+
+
+def _catenary(params: Any, rows: Any, targets: Any) -> Any:
+    return 2 * jnp.sum(jnp.sinh((rows @ params - targets) / 2) ** 2)
+
+
+def catenary(seed: int) -> Problem:
+    """f(x) = sum_i cosh(a_i.(x - x*)) - 1 with orthogonal a_i: (max |a_i|^2, max |a_i|)-smooth.
+
+    The Hessian is sum_i cosh(r_i) a_i a_i^T, cosh <= 1 + |sinh|, and |grad f| is no less than
+    |a_i| |sinh(r_i)| for any i.
+
+    Args:
+        seed: of the draw.
+    """
+    rng = np.random.default_rng(seed)
+    sizes = np.exp(rng.uniform(-1.0, 1.0, DIM))
+    rows = sizes[:, None] * np.linalg.qr(rng.standard_normal((DIM, DIM)))[0]
+    minimizer = rng.standard_normal(DIM)
+    offset = rows.T @ (rng.uniform(-5.0, 5.0, DIM) / sizes**2)  # r between -5 and 5
+    return _growing_fast(f"catenary[seed={seed}]", rows, minimizer, offset)
+
+
+def steep_catenary(minimizer: float = 0.0) -> Problem:
+    """f(x) = cosh(2 (x - x*)) - 1 from x* + 1.5: (4, 2)-smooth.
+
+    Args:
+        minimizer: x*.
+    """
+    at = np.array([minimizer])
+    return _growing_fast("steep_catenary", np.array([[2.0]]), at, np.array([RADIUS]))
+
+
+def _growing_fast(
+    name: str, rows: np.ndarray, minimizer: np.ndarray, offset: np.ndarray
+) -> Problem:
+    size = float(np.linalg.norm(rows, axis=1).max())
+    return Problem(
+        objective=_catenary,
+        data=(rows, rows @ minimizer),
+        start=start_near(minimizer + offset),
+        minimum=0.0,
+        minimizer=minimizer,
+        minimum_kind="closed form",
+        constants=Constants(
+            generalized_smoothness=(size**2, size),
+            strong_convexity=float(np.linalg.norm(rows, axis=1).min() ** 2),
+            convex=True,
+        ),
+        name=name,
+    )
+
+
+def generally_smooth(problem: Problem, slope: float = 0.0) -> Problem:
+    """An L-smooth problem, as a member of the class of (L, L_1)-smooth ones.
+
+    Args:
+        problem: with a smoothness L.
+        slope: L_1, any.
+    """
+    known = problem.constants
+    claimed = dataclasses.replace(known, generalized_smoothness=(known.smoothness, slope))
+    return dataclasses.replace(problem, constants=claimed)
+
+
+def _quartic(params: Any) -> Any:
+    return jnp.sum(params**4) / 4
+
+
+def quartic(start: float) -> Problem:
+    """f(x) = x^4 / 4: no L, but (1, 2)-smooth, since 3 x^2 <= 1 + 2 |x|^3.
+
+    Args:
+        start: x_0.
+    """
+    return Problem(
+        objective=_quartic,
+        start=start_near(np.array([start])),
+        minimum=0.0,
+        minimizer=np.zeros(1),
+        minimum_kind="closed form",
+        constants=Constants(generalized_smoothness=(1.0, 2.0), convex=True),
+        name=f"quartic[start={start:g}]",
+    )
