@@ -49,7 +49,7 @@ def in_order(
 
 
 def _mean_of_linear(params: Any, rows: Any) -> Any:
-    return jnp.mean(rows @ params)
+    return jnp.mean(rows, axis=0) @ params
 
 
 def listed(gradients: np.ndarray, start: np.ndarray, name: str) -> Problem:
@@ -72,7 +72,7 @@ def listed(gradients: np.ndarray, start: np.ndarray, name: str) -> Problem:
 
 
 def _mean_in_box(params: Any, rows: Any, radius: Any) -> Any:
-    return jnp.mean(rows @ params)
+    return jnp.mean(rows, axis=0) @ params
 
 
 def _to_box(params: Any, step: Any, rows: Any, radius: Any) -> Any:

@@ -10,6 +10,7 @@ import scipy.special
 from optbench.assumption import CONVEX, EXACT_GRADIENTS, SMOOTH
 from optbench.bound import Theorem
 from optbench.bounds.adaptive_instances import (
+    AT_KINK,
     diabetes,
     opposed,
     resisting,
@@ -115,19 +116,23 @@ def ngd_quasiconvex() -> Theorem:
 
     def on_ball(problem: Problem) -> dict[str, float]:
         radius = float(np.linalg.norm(problem.start(0) - problem.minimizer))
-        smoothness = problem.constants.smoothness
-        bound = problem.constants.gradient_bound
-        return {"M_R": bound if smoothness is None else smoothness * radius}  # type: ignore[dict-item]
+        constants = problem.constants
+        return {"M_R": constants.gradient_bound or (constants.smoothness or 0.0) * radius}
 
     def instances(N: int) -> list[Instance]:
-        found = [
+        kinked = [
             ("worst", resisting(N)),
             ("translated", resisting(N, FAR)),
             ("worst", opposed()),
+        ]
+        smooth = [
             *(("random", robust_regression(seed)) for seed in range(3)),
             ("data", diabetes()),
         ]
-        return [Instance(kind, p, symbols=on_ball(p)) for kind, p in found]  # type: ignore[arg-type]
+        return [
+            *(Instance(kind, p, AT_KINK, on_ball(p)) for kind, p in kinked),  # type: ignore[arg-type]
+            *(Instance(kind, p, 0, on_ball(p)) for kind, p in smooth),  # type: ignore[arg-type]
+        ]
 
     return Theorem(
         name="ngd_quasiconvex",
