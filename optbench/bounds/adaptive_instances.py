@@ -151,7 +151,7 @@ def _pieces(
     )
 
 
-def resisting(num_steps: int, elsewhere: float = 0.0) -> Problem:
+def resisting(num_steps: int) -> Problem:
     """f(x) = M max(x_1, ..., x_{N+1}, -R / sqrt(N + 1)) with M = 4, R = 1.5, from x_0 = 0.
 
     The subgradient at ties is that of the first index: N steps lower one coordinate each, and
@@ -159,32 +159,28 @@ def resisting(num_steps: int, elsewhere: float = 0.0) -> Problem:
 
     Args:
         num_steps: N, at most 20.
-        elsewhere: x_0 and x* on the coordinates that f does not see.
     """
     count = num_steps + 1
     level = -RADIUS / np.sqrt(count)
-    points = np.full((2, MOST_STEPS + 1), elsewhere)
-    points[:, :count] = [[0.0], [level]]
+    points = np.zeros((2, MOST_STEPS + 1))
+    points[1, :count] = level
     name = f"resisting[num_steps={num_steps}]"
     return _pieces(name, np.eye(count), np.zeros(count), level, points)
 
 
-def opposed(elsewhere: float = 0.0) -> Problem:
+def opposed() -> Problem:
     """Two slopes M = 4 at more than 90 degrees, and R = 1.5, that punish long first steps.
 
     f is as high at x_0 - h e_1 as at x_0, where h = 1.05 R / sqrt(2); with v = sqrt(2 h^2 + R^2) -
     h this height is M v above the minimum, more than the M R / sqrt(2) left by the best step.
-
-    Args:
-        elsewhere: x_0 and x* on the coordinates that f does not see.
     """
     long = 1.05 * RADIUS / np.sqrt(2)
     height = np.sqrt(2 * long**2 + RADIUS**2) - long
     minimizer = np.array([-height, -np.sqrt(RADIUS**2 - height**2)])
     reached = np.array([-long, 0.0])
     slope = (reached - minimizer) / np.linalg.norm(reached - minimizer)
-    points = np.full((2, MOST_STEPS + 1), elsewhere)
-    points[:, :2] = [[0.0, 0.0], minimizer]
+    points = np.zeros((2, MOST_STEPS + 1))
+    points[1, :2] = minimizer
     rows, heights = np.array([[1.0, 0.0], slope]), np.array([0.0, -slope @ reached])
     return _pieces("opposed", rows, heights, -height, points)
 

@@ -122,10 +122,10 @@ def ngd_quasiconvex() -> Theorem:
     def instances(N: int) -> list[Instance]:
         kinked = [
             ("worst", resisting(N)),
-            ("translated", resisting(N, FAR)),
             ("worst", opposed()),
         ]
         smooth = [
+            ("translated", parabola(SMOOTHNESS, FAR)),
             *(("random", robust_regression(seed)) for seed in range(3)),
             ("data", diabetes()),
         ]
