@@ -267,3 +267,74 @@ def quartic(start: float) -> Problem:
         constants=Constants(generalized_smoothness=(1.0, 2.0), convex=True),
         name=f"quartic[start={start:g}]",
     )
+
+
+def _robust_in_ball(
+    params: Any, rows: Any, targets: Any, thresholds: Any, center: Any, radius: Any
+) -> Any:
+    return _robust_loss(params, rows, targets, thresholds)
+
+
+def _to_ball(
+    params: Any, step: Any, rows: Any, targets: Any, thresholds: Any, center: Any, radius: Any
+) -> Any:
+    offset = params - center
+    length = jnp.sqrt(jnp.sum(offset**2))
+    return jnp.where(
+        length > radius, center + offset * radius / jnp.maximum(length, radius), params
+    )
+
+
+def between(problem: Problem) -> Problem:
+    """A problem of `instances` on the ball whose diameter is the way from x_0 to x*."""
+    start, minimizer = problem.start(0), np.asarray(problem.minimizer)
+    center, radius = (start + minimizer) / 2, float(np.linalg.norm(start - minimizer)) / 2
+    radius *= 1 + 1e-12  # x_0 and x* lie within it, rounding or not
+    return dataclasses.replace(
+        problem,
+        objective=_robust_in_ball,
+        prox=_to_ball,
+        data=(*problem.data, center, np.float64(radius)),
+        start=start_near(start, scale=0.0),
+        name=f"ball_{problem.name}",
+    )
+
+
+@functools.lru_cache(maxsize=1)
+def robust_diabetes() -> Problem:
+    """f(x) = (1 / n) sum_i h(a_i.x - b_i) on the 442 patients of diabetes, from 0.
+
+    h is quadratic up to twice the largest residual of least squares, and linear beyond: x* is that
+    of least squares, in closed form, and |d_j f| at most the mean of c |a_ij|.
+    """
+    from sklearn.datasets import load_diabetes
+
+    features, targets = load_diabetes(return_X_y=True)
+    features = features[:, :DIM] / features[:, :DIM].std(axis=0)
+    targets = (targets - targets.mean()) / targets.std()
+    minimizer = np.linalg.lstsq(features, targets, rcond=None)[0]
+    residuals, scale = features @ minimizer - targets, np.sqrt(len(targets))
+    thresholds = np.full(len(targets), 2 * float(np.abs(residuals).max()) / scale)
+    rows = features / scale
+    return Problem(
+        objective=_robust_loss,
+        data=(rows, targets / scale, thresholds),
+        start=start_near(np.zeros(DIM)),
+        minimum=float(np.sum(residuals**2)) / (2 * len(targets)),
+        minimizer=minimizer,
+        minimum_kind="closed form",
+        constants=Constants(
+            smoothness=float(np.linalg.eigvalsh(rows.T @ rows)[-1]),
+            gradient_bound=float(thresholds @ np.linalg.norm(rows, axis=1)),
+            convex=True,
+        ),
+        name="robust_diabetes",
+    )
+
+
+def largest_partial(problem: Problem) -> float:
+    """A bound on every |d_j f|: sum_i c_i |a_ij|, with c_i = exp(-1/2) in `welsch_regression`."""
+    rows, _, *thresholds = problem.data
+    steepness = thresholds[0] if thresholds else np.full(len(rows), np.exp(-0.5))
+    used = np.abs(rows).max(axis=1) > 0
+    return float((steepness[used] @ np.abs(rows[used])).max())
