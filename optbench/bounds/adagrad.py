@@ -259,7 +259,7 @@ def adam_defossez() -> Theorem:
     Source: Defossez, Bottou, Bach and Usunier (2022), Theorem 2 (from memory).
     """
 
-    def bound(N: float, c: float, B: float, ep: float, f0: float, L: float, n: float) -> float:
+    def bound(*, N: float, c: float, B: float, ep: float, f0: float, L: float, n: float) -> float:
         spread = np.log1p(N * B**2 / ep) - N * np.log1p(-1 / N)
         return (2 * B * f0 / c + (4 * n * B**2 + c * n * B * L) * spread) / np.sqrt(N)
 

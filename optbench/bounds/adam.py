@@ -12,7 +12,7 @@ import optax
 
 from optbench.assumption import EXACT_GRADIENTS, Assumption
 from optbench.bound import Theorem
-from optbench.bounds.adaptive_instances import diabetes
+from optbench.bounds.adaptive_instances import diabetes, tumors
 from optbench.bounds.adaptive_quantities import (
     DISPLACEMENT,
     LARGEST_COORDINATE,
@@ -92,9 +92,7 @@ def _random(seed: int) -> Problem:
 
 def _tumors() -> Problem:
     """The first five features of 240 tumors of breast_cancer, as gradients."""
-    from sklearn.datasets import load_breast_cancer
-
-    return _gradients(load_breast_cancer().data[:ROUNDS, :DIM], "breast_cancer")
+    return _gradients(tumors()[:ROUNDS], "breast_cancer")
 
 
 def _of_all_kinds(worst: Sequence[Problem], translated: Sequence[Problem]) -> list[Instance]:

@@ -30,6 +30,23 @@ def near_minimizer(problem: Problem) -> Problem:
     )
 
 
+def _patients() -> tuple[np.ndarray, np.ndarray]:
+    """[442, 5] features of diabetes and [442] the progression of the disease, standardized."""
+    from sklearn.datasets import load_diabetes
+
+    features, targets = map(np.asarray, load_diabetes(return_X_y=True))
+    features = features[:, :DIM]
+    features = (features - features.mean(axis=0)) / features.std(axis=0)
+    return features, (targets - targets.mean()) / targets.std()
+
+
+def tumors() -> np.ndarray:
+    """[569, 5] the first five features of breast_cancer, as they are."""
+    from sklearn.datasets import load_breast_cancer
+
+    return np.asarray(load_breast_cancer(return_X_y=True)[0])[:, :DIM]
+
+
 @functools.lru_cache(maxsize=1)
 def diabetes() -> Problem:
     """f(x) = |X x - y|^2 / (2 n) - f(x*) on the 442 patients of diabetes, from 0.
@@ -37,12 +54,7 @@ def diabetes() -> Problem:
     X: age, sex, body mass, blood pressure and cholesterol, standardized; y: the standardized
     progression of the disease. With the Cholesky factor R of the Hessian it is |R (x - x*)|^2 / 2.
     """
-    from sklearn.datasets import load_diabetes
-
-    features, targets = load_diabetes(return_X_y=True)
-    features = features[:, :DIM]
-    features = (features - features.mean(axis=0)) / features.std(axis=0)
-    targets = (targets - targets.mean()) / targets.std()
+    features, targets = _patients()
     hessian = features.T @ features / len(targets)
     minimizer = np.linalg.solve(hessian, features.T @ targets / len(targets))
     rows, curvatures = np.linalg.cholesky(hessian).T, np.linalg.eigvalsh(hessian)
@@ -269,15 +281,13 @@ def quartic(start: float) -> Problem:
     )
 
 
-def _robust_in_ball(
-    params: Any, rows: Any, targets: Any, thresholds: Any, center: Any, radius: Any
-) -> Any:
+def _robust_in_ball(params: Any, *data: Any) -> Any:
+    rows, targets, thresholds, _, _ = data
     return _robust_loss(params, rows, targets, thresholds)
 
 
-def _to_ball(
-    params: Any, step: Any, rows: Any, targets: Any, thresholds: Any, center: Any, radius: Any
-) -> Any:
+def _to_ball(params: Any, step: Any, *data: Any) -> Any:
+    *_, center, radius = data
     offset = params - center
     length = jnp.sqrt(jnp.sum(offset**2))
     return jnp.where(
@@ -307,11 +317,7 @@ def robust_diabetes() -> Problem:
     h is quadratic up to twice the largest residual of least squares, and linear beyond: x* is that
     of least squares, in closed form, and |d_j f| at most the mean of c |a_ij|.
     """
-    from sklearn.datasets import load_diabetes
-
-    features, targets = load_diabetes(return_X_y=True)
-    features = features[:, :DIM] / features[:, :DIM].std(axis=0)
-    targets = (targets - targets.mean()) / targets.std()
+    features, targets = _patients()
     minimizer = np.linalg.lstsq(features, targets, rcond=None)[0]
     residuals, scale = features @ minimizer - targets, np.sqrt(len(targets))
     thresholds = np.full(len(targets), 2 * float(np.abs(residuals).max()) / scale)

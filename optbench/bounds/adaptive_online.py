@@ -9,6 +9,7 @@ import numpy as np
 
 from optbench.bound import Theorem
 from optbench.bounds.adagrad import adagrad_norm
+from optbench.bounds.adaptive_instances import tumors
 from optbench.bounds.adaptive_quantities import by_recursion
 from optbench.bounds.in_order import in_order, linear_game
 from optbench.bounds.instances import DIM
@@ -56,12 +57,10 @@ def _path(case: Case, k: np.ndarray, points: np.ndarray) -> Path:
 
 def _games() -> list[Instance]:
     """Gradients that always point outwards, random ones, sparse ones, and those of real data."""
-    from sklearn.datasets import load_breast_cancer
-
     rng = np.random.default_rng(0)
     sparse = rng.standard_normal((ROUNDS, DIM)) * (rng.random((ROUNDS, DIM)) < 0.1)
     sparse[0] = 1.0
-    features = load_breast_cancer().data[:, :DIM]
+    features = tumors()
     features = (features - features.mean(axis=0)) / features.std(axis=0)
     tables = {
         "outward": -np.ones((ROUNDS, DIM)),
@@ -189,7 +188,7 @@ def amsgrad_regret() -> Theorem:
     Source: Reddi, Kale and Kumar (2018), Theorem 4.
     """
 
-    def formula(k: Any, a: Any, b1: Any, Dinf: Any, V: Any, W: Any, G: Any) -> Any:
+    def formula(*, k: Any, a: Any, b1: Any, Dinf: Any, V: Any, W: Any, G: Any) -> Any:
         noise = a * np.sqrt(1 + np.log(k)) / ((1 - b1) ** 2 * (1 - b1 / np.sqrt(0.9)))
         drift = Dinf**2 / (1 - b1) * (np.sqrt(k) / a * V + W / 2)
         return drift + noise / np.sqrt(1 - 0.9) * G

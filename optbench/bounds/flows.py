@@ -103,12 +103,8 @@ def _solved(
         ahead = times > now
         side = np.sign(state[0]) or np.sign(state[-1])
 
-        def slope(t: float, state: np.ndarray, side: float = side) -> np.ndarray:
-            point = np.array([side]) if potential.slope else state[:dim]
-            return field(t, state, potential.gradient(point))
-
         piece = scipy.integrate.solve_ivp(
-            slope,
+            _on_side(potential, field, side),
             (now, times[-1]),
             state,
             method="DOP853",
@@ -122,6 +118,18 @@ def _solved(
             return found
         now, state = piece.t_events[0][0], np.array([0.0, piece.y_events[0][0][1]])
     return found
+
+
+def _on_side(
+    potential: Potential, field: Field, side: float
+) -> Callable[[float, np.ndarray], np.ndarray]:
+    """The slope of the state; on a cone, with the gradient of one side."""
+
+    def slope(t: float, state: np.ndarray) -> np.ndarray:
+        point = np.array([side]) if potential.slope else state[: len(potential.start)]
+        return field(t, state, potential.gradient(point))
+
+    return slope
 
 
 def _tip(side: float) -> Callable[[float, np.ndarray], float]:

@@ -71,7 +71,7 @@ def _iris() -> Instance:
     """The precision of four features of iris, divided by its largest entry, from a point mass."""
     from sklearn.datasets import load_iris
 
-    precision = np.linalg.inv(np.cov(load_iris().data.T))
+    precision = np.linalg.inv(np.cov(np.asarray(load_iris(return_X_y=True)[0]).T))
     law = Normal(precision / np.abs(precision).max(), np.ones(4), np.zeros((4, 4)))
     return Instance("data", _case("iris", law))
 
