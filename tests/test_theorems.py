@@ -53,6 +53,9 @@ STEPLESS: dict[str, str] = {
     # adaptive, clipping, continuous time
     "thr_gd": "The learning rate is what is found.",
     "sgd_ms_stability": "The learning rate is what is found.",
+    "adam_reddi_counterexample": "The limit is the same for all steps.",
+    "amsgrad_reddi": "The limit is the same for all steps.",
+    "clip_vs_gd_divergence": "The learning rate is what is found.",
 }
 
 
