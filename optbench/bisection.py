@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from optbench.arguments import RATE
 from optbench.errors import OptbenchError
 from optbench.job import prepare
-from optbench.method import Method
+from optbench.method import Method, make_method
 from optbench.plan import Lanes, Plan
 from optbench.problem import Problem
 from optbench.run import execute
+from optbench.validation import validate_problem
 
 NUM_LANES = 32  # values tried side by side in each round
 ACCURACY = 1e-5  # relative width of the bracket that is returned
@@ -47,8 +48,13 @@ def critical_value(
         unstable: a larger one at which it does.
 
     Raises:
-        OptbenchError: it diverges at the lower end of the bracket, or does not at the upper one.
+        OptbenchError: it diverges at the lower end of the bracket, or does not at the upper one, or
+            these are no bracket.
     """
+    if not 0 <= stable < unstable < np.inf:
+        raise OptbenchError(
+            f"no number lies between {stable:g} and {unstable:g}", "give 0 <= stable < unstable"
+        )
     while True:
         tried = np.linspace(stable, unstable, NUM_LANES)
         wild = np.asarray(diverges(tried), bool)
@@ -63,7 +69,7 @@ def critical_value(
 
 def critical_learning_rate(
     problem: Problem,
-    method: Method,
+    optimizer: Method | Callable[..., Any],
     stable: float,
     unstable: float,
     *,
@@ -80,15 +86,17 @@ def critical_learning_rate(
 
     Args:
         problem: what is minimized.
-        method: any with a hyperparameter `learning_rate`.
+        optimizer: a `Method` with a hyperparameter `learning_rate`, or a factory whose parameters
+            all have defaults.
         stable: a learning rate at which it converges.
         unstable: a larger one at which it diverges.
         num_steps: length of each run.
 
     Raises:
-        OptbenchError: the method has no learning rate, or an end of the bracket is on the wrong
-            side.
+        OptbenchError: bad input, said in one line; or an end of the bracket is on the wrong side.
     """
+    method = optimizer if isinstance(optimizer, Method) else make_method(optimizer)
+    validate_problem(problem)
     if not method.has(RATE):
         raise OptbenchError(f"{method.label} has no {RATE}", "give an optimizer that has one")
     endless = dataclasses.replace(problem, bounded_below=False)

@@ -84,7 +84,10 @@ def test_bisection_finds_a_number():
     assert found.value == pytest.approx(np.pi, rel=1e-5)
 
 
-@pytest.mark.parametrize(("ends", "said"), [((4.0, 9.0), "diverges at 4"), ((1.0, 3.0), "not div")])
+@pytest.mark.parametrize(
+    ("ends", "said"),
+    [((4.0, 9.0), "diverges at 4"), ((1.0, 3.0), "not div"), ((4.0, 3.0), "no number")],
+)
 def test_bisection_refuses_a_bracket_without_the_number(ends: tuple[float, float], said: str):
     with pytest.raises(OptbenchError, match=said):
         critical_value(lambda rates: rates > np.pi, *ends)
