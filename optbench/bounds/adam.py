@@ -12,7 +12,7 @@ import optax
 
 from optbench.assumption import EXACT_GRADIENTS, Assumption
 from optbench.bound import Theorem
-from optbench.bounds.adaptive_instances import diabetes, tumors
+from optbench.bounds.adaptive_instances import bowl, diabetes, tumors
 from optbench.bounds.adaptive_quantities import (
     DISPLACEMENT,
     LARGEST_COORDINATE,
@@ -25,9 +25,7 @@ from optbench.bounds.instances import (
     DIM,
     FAR,
     NUM_RANDOM,
-    parabola,
     quadratic,
-    robust_regression,
 )
 from optbench.case import Case, Instance
 from optbench.formula import kept, one_step
@@ -263,12 +261,9 @@ def adam_sign_identity() -> Theorem:
         error_growth=one_step,
         direction="identity",
         instances=lambda: [
-            Instance("translated", parabola(4.0, FAR)),
-            *(
-                Instance("random", problem(s))
-                for problem in (quadratic, robust_regression)
-                for s in (0, 1)
-            ),
+            Instance("translated", bowl(FAR)),
+            Instance("random", bowl(0.0, slope=1.0)),
+            *(Instance("random", quadratic(seed)) for seed in range(3)),
             Instance("data", diabetes()),
         ],
     )
@@ -320,7 +315,7 @@ def sign_wd_bound() -> Theorem:
     def instances(b1: float) -> list[Instance]:
         worst = _gradients(-np.ones((ROUNDS, DIM)), "outward", 1.5)
         far = _gradients(-np.ones((ROUNDS, DIM)), "outward", FAR)
-        others = [*(robust_regression(s) for s in (0, 1)), quadratic(0)]
+        others = [quadratic(0), quadratic(1), bowl(0.0, slope=1.0)]
         found = [("worst", worst), ("translated", far), ("data", diabetes())]
         return [
             Instance(kind, p, symbols={"x0": float(np.abs(p.start(0)).max())})  # type: ignore[arg-type]

@@ -19,7 +19,6 @@ from optbench.bounds.adaptive_instances import (
     welsch_regression,
 )
 from optbench.bounds.adaptive_quantities import BEST_GRADIENT_BEFORE, by_recursion
-from optbench.bounds.instances import FAR
 from optbench.case import Case, Instance
 from optbench.method import make_method
 from optbench.optimizer import Optimizer, Scalar, State, Step
@@ -28,6 +27,7 @@ from optbench.optimizers.wrappers.clipping import clip_by_global_norm
 from optbench.oracle import Evaluation, Oracle
 from optbench.recursion import Path, Recursion
 
+K_RANGE = (1, 300)
 GROWTH = math.e - 1  # of the gradient within a distance of 1 / L_1
 
 
@@ -45,8 +45,7 @@ def softly_clipped(learning_rate: Scalar = 0.1, max_slope: Scalar = 1.0) -> Opti
 def _instances() -> list[Instance]:
     return [
         Instance("worst", steep_catenary()),
-        Instance("worst", quartic(3.0)),
-        Instance("translated", steep_catenary(FAR)),
+        Instance("translated", steep_catenary(10.0)),
         *(Instance("random", catenary(seed)) for seed in range(3)),
         Instance("random", generally_smooth(welsch_regression(0), slope=1.0)),
         Instance("data", generally_smooth(diabetes())),
@@ -84,6 +83,7 @@ def clip_L0L1() -> Theorem:
             "max_slope": lambda L0, L1: GROWTH * L1 / (2 * L0),
         },
         quantity=BEST_GRADIENT_BEFORE,
+        k_range=K_RANGE,
         formula=bound,
         instances=_instances,
     )
@@ -121,8 +121,8 @@ def clip_zhang() -> Theorem:
             "max_norm": lambda L0, L1: 10 * L0 * min(1.0, 1 / (10 * L1) if L1 else 1.0),
         },
         quantity=BEST_GRADIENT_BEFORE,
+        k_range=K_RANGE,
         formula=bound,
-        k_range=(1, 300),
         instances=_instances,
     )
 
@@ -158,6 +158,7 @@ def clip_koloskova() -> Theorem:
         method=make_method(clip_by_global_norm, inner=make_method(gradient_descent)),
         steps={"learning_rate": rate, "max_norm": lambda c: c},
         quantity=BEST_GRADIENT_BEFORE,
+        k_range=K_RANGE,
         formula=bound,
         instances=lambda c: _instances(),
     )

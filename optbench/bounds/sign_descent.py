@@ -10,10 +10,8 @@ import scipy.special
 from optbench.assumption import CONVEX, EXACT_GRADIENTS, SMOOTH
 from optbench.bound import Theorem
 from optbench.bounds.adaptive_instances import (
-    AT_KINK,
+    bowl,
     diabetes,
-    opposed,
-    resisting,
     sum_of_smoothness,
     welsch_regression,
 )
@@ -22,7 +20,8 @@ from optbench.bounds.adaptive_quantities import (
     MEAN_GRADIENT_BEFORE,
     by_recursion,
 )
-from optbench.bounds.instances import FAR, SMOOTHNESS, parabola, robust_regression
+from optbench.bounds.instances import FAR, quadratic
+from optbench.bounds.largest_slopes import AT_KINK, opposed, resisting
 from optbench.case import Case, Instance
 from optbench.method import make_method
 from optbench.optimizers.first_order.step_sizes import (
@@ -38,10 +37,9 @@ HORIZONS = {"N": (1, 2, 5, 20)}
 
 def _smooth(symbols: Callable[[Problem], dict[str, float]]) -> list[Instance]:
     found = [
-        ("worst", parabola(SMOOTHNESS, 0.0)),
-        ("translated", parabola(SMOOTHNESS, FAR)),
+        ("worst", bowl(0.0)),
+        ("translated", bowl(FAR)),
         *(("random", welsch_regression(seed)) for seed in range(4)),
-        ("random", robust_regression(0)),
         ("data", diabetes()),
     ]
     return [Instance(kind, p, symbols=symbols(p)) for kind, p in found]  # type: ignore[arg-type]
@@ -53,7 +51,7 @@ def signgd_nonconvex() -> Theorem:
         (1 / N) sum_{k<N} |grad f(x_k)|_1 <= sqrt(2 f0 sum_i L_i / N),
 
     where f(y) <= f(x) + <grad f(x), y - x> + sum_i L_i (y_i - x_i)^2 / 2. From that inequality,
-    summed over N steps. For N = 1 a parabola attains it.
+    summed over N steps. For N = 1 a quadratic attains it.
 
     Source: Bernstein et al. (2018), Theorem 1 without noise and with the step tuned.
     """
@@ -81,7 +79,7 @@ def ngd_nonconvex() -> Theorem:
 
         (1 / N) sum_{k<N} |grad f(x_k)| <= sqrt(2 L f0 / N),
 
-    for L-smooth f, by the descent lemma summed over N steps. For N = 1 a parabola attains it.
+    for L-smooth f, by the descent lemma summed over N steps. For N = 1 a quadratic attains it.
 
     Source: Cutkosky and Mehta (2020), without noise and momentum; derived here.
     """
@@ -125,8 +123,9 @@ def ngd_quasiconvex() -> Theorem:
             ("worst", opposed()),
         ]
         smooth = [
-            ("translated", parabola(SMOOTHNESS, FAR)),
-            *(("random", robust_regression(seed)) for seed in range(3)),
+            ("translated", bowl(FAR)),
+            ("random", bowl(0.0, slope=1.0)),
+            *(("random", quadratic(seed)) for seed in range(3)),
             ("data", diabetes()),
         ]
         return [
