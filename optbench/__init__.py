@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from optbench.bisection import critical_learning_rate as critical_learning_rate
     from optbench.bound import Bound as Bound
     from optbench.bound import Theorem as Theorem
     from optbench.checks import check_bound as check_bound
@@ -60,6 +61,7 @@ _HOMES = {
     "check_optimizer": "checks",
     "check_problem": "checks",
     "compare": "compare",
+    "critical_learning_rate": "bisection",
     "from_optax": "transformation",
     "plot": "figures",
     "run": "run",

@@ -70,6 +70,11 @@ STEPLESS: dict[str, str] = {
     "minibatch_var": "a batch is drawn, and no step taken",
     "polyak_ruppert": "its limit is the same whatever the steps",
     # adaptive, clipping, continuous time
+    "thr_gd": "The learning rate is what is found.",
+    "sgd_ms_stability": "The learning rate is what is found.",
+    "adam_reddi_counterexample": "The limit is the same for all steps.",
+    "amsgrad_reddi": "The limit is the same for all steps.",
+    "clip_vs_gd_divergence": "The learning rate is what is found.",
 }
 
 

@@ -31,8 +31,10 @@ def taylor(evidence: Evidence) -> Check:
             direction /= np.linalg.norm(direction)
             steps = 10.0 ** (-np.arange(24) / 2) * max(1.0, float(np.linalg.norm(site.point))) / 10
             values = evidence.probe(site.point + steps[:, None] * direction).value
-            remainders = np.abs(values - site.value - steps * (site.grad @ direction))
-            shortfalls.append(_slope_shortfall(remainders, 10 * SLACK * site.value_noise))
+            changes = steps * (site.grad @ direction)
+            remainders = np.abs(values - site.value - changes)
+            rounding = site.value_noise + EPS * (np.abs(values) + np.abs(changes))
+            shortfalls.append(_slope_shortfall(remainders, 10 * SLACK * rounding))
     known = [s for s in shortfalls if s is not None]
     if not known:
         return at_most("taylor", 0, 0.1, "f is linear to rounding along all directions tried")
@@ -40,7 +42,7 @@ def taylor(evidence: Evidence) -> Check:
     return at_most("taylor", max(known), 0.1, detail)
 
 
-def _slope_shortfall(remainders: np.ndarray, floor: float) -> float | None:
+def _slope_shortfall(remainders: np.ndarray, floor: np.ndarray) -> float | None:
     """2 minus the slope over the smallest decade (two of the half-decade steps) above the floor."""
     usable = np.flatnonzero(remainders > floor)
     if len(usable) == 0 or usable[-1] < 2:
