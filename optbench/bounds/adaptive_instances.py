@@ -9,7 +9,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from optbench.bounds.instances import DIM, RADIUS, SMOOTHNESS, _robust_loss
+from optbench.bounds.instances import DIM, RADIUS, SMOOTHNESS, robust_loss
 from optbench.problem import Constants, Problem
 from optbench.start import start_near
 
@@ -59,7 +59,7 @@ def diabetes() -> Problem:
     minimizer = np.linalg.solve(hessian, features.T @ targets / len(targets))
     rows, curvatures = np.linalg.cholesky(hessian).T, np.linalg.eigvalsh(hessian)
     return Problem(
-        objective=_robust_loss,
+        objective=robust_loss,
         data=(rows, rows @ minimizer, np.full(len(rows), np.inf)),
         start=start_near(np.zeros(len(minimizer))),
         minimum=0.0,
@@ -203,7 +203,7 @@ def quartic(start: float) -> Problem:
 
 def _robust_in_ball(params: Any, *data: Any) -> Any:
     rows, targets, thresholds, _, _ = data
-    return _robust_loss(params, rows, targets, thresholds)
+    return robust_loss(params, rows, targets, thresholds)
 
 
 def _to_ball(params: Any, step: Any, *data: Any) -> Any:
@@ -241,7 +241,7 @@ def bowl(minimizer: float, slope: float = np.inf) -> Problem:
     """
     at = np.full(DIM, minimizer)
     return Problem(
-        objective=_robust_loss,
+        objective=robust_loss,
         data=(2 * np.eye(DIM), 2 * at, np.full(DIM, slope / 2)),
         start=start_near(at + RADIUS),
         minimum=0.0,
@@ -265,7 +265,7 @@ def robust_diabetes() -> Problem:
     thresholds = np.full(len(targets), 2 * float(np.abs(residuals).max()) / scale)
     rows = features / scale
     return Problem(
-        objective=_robust_loss,
+        objective=robust_loss,
         data=(rows, targets / scale, thresholds),
         start=start_near(np.zeros(DIM)),
         minimum=float(np.sum(residuals**2)) / (2 * len(targets)),
