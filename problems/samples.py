@@ -43,7 +43,7 @@ def breast_cancer() -> Samples:
     """569 tumors, 30 standardized features and a column of ones; benign +1, malignant -1."""
     from sklearn.datasets import load_breast_cancer
 
-    features, labels = load_breast_cancer(return_X_y=True)
+    features, labels = map(np.asarray, load_breast_cancer(return_X_y=True))
     return Samples(_with_intercept(_standardized(features)), 2.0 * labels - 1)
 
 
@@ -52,7 +52,7 @@ def iris() -> Samples:
     """150 flowers, 4 standardized features and a column of ones; 3 species, one-hot."""
     from sklearn.datasets import load_iris
 
-    features, labels = load_iris(return_X_y=True)
+    features, labels = map(np.asarray, load_iris(return_X_y=True))
     return Samples(_with_intercept(_standardized(features)), np.eye(3)[labels])
 
 
@@ -61,7 +61,7 @@ def wine() -> Samples:
     """178 wines, 13 standardized features and a column of ones; 3 cultivars, one-hot."""
     from sklearn.datasets import load_wine
 
-    features, labels = load_wine(return_X_y=True)
+    features, labels = map(np.asarray, load_wine(return_X_y=True))
     return Samples(_with_intercept(_standardized(features)), np.eye(3)[labels])
 
 
@@ -70,7 +70,7 @@ def digits() -> Samples:
     """1797 images of 8 x 8 pixels in [0, 1] and a column of ones; 10 digits, one-hot."""
     from sklearn.datasets import load_digits
 
-    features, labels = load_digits(return_X_y=True)
+    features, labels = map(np.asarray, load_digits(return_X_y=True))
     return Samples(_with_intercept(features / 16), np.eye(10)[labels])
 
 
@@ -79,8 +79,8 @@ def diabetes() -> Samples:
     """442 patients, 10 features; features and target standardized, so no intercept is needed."""
     from sklearn.datasets import load_diabetes
 
-    features, targets = load_diabetes(return_X_y=True)
-    return Samples(_standardized(np.asarray(features)), _standardized(np.asarray(targets)))
+    features, targets = map(np.asarray, load_diabetes(return_X_y=True))
+    return Samples(_standardized(features), _standardized(targets))
 
 
 @functools.lru_cache(maxsize=8)

@@ -20,7 +20,9 @@ from optbench.problem import Problem
 from optbench.recursion import Recursion
 
 THEOREMS = collect("optbench.bounds", "Theorem")
-TIGHT = [name for name, function in THEOREMS.items() if function().tight]
+# All laws of one theorem run in one process, which compares it once.
+NAMES = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in THEOREMS]
+TIGHT = [param for param in NAMES if THEOREMS[str(param.values[0])]().tight]
 LONGER = 1.05
 
 # Kinds of instances that a theorem about a method lacks, and why.
@@ -83,7 +85,7 @@ def report(name: str) -> BoundReport:
     return check_bound(THEOREMS[name]())
 
 
-@pytest.mark.parametrize("name", THEOREMS)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_theorem_is_named_as_its_function_and_cites_its_source(name: str):
     theorem = THEOREMS[name]()
     assert theorem.name == name
@@ -92,7 +94,7 @@ def test_a_theorem_is_named_as_its_function_and_cites_its_source(name: str):
     assert theorem.source.split(" (")[0] in (THEOREMS[name].__doc__ or "")
 
 
-@pytest.mark.parametrize("name", THEOREMS)
+@pytest.mark.parametrize("name", NAMES)
 def test_it_holds(name: str):
     found = report(name)
     assert found.passed
@@ -101,7 +103,7 @@ def test_it_holds(name: str):
         assert all(c.crossing is None for c in found.comparisons)
 
 
-@pytest.mark.parametrize("name", THEOREMS)
+@pytest.mark.parametrize("name", NAMES)
 def test_it_is_compared_on_every_kind_of_instance(name: str):
     theorem, kinds = THEOREMS[name](), {c.kind for c in report(name).comparisons}
     if theorem.tight and not theorem.unattained and theorem.direction != "identity":
@@ -111,7 +113,7 @@ def test_it_is_compared_on_every_kind_of_instance(name: str):
         assert {"random", "translated", "data"} - kinds == lacking and reason
 
 
-@pytest.mark.parametrize("name", THEOREMS)
+@pytest.mark.parametrize("name", NAMES)
 def test_an_error_in_the_constant_would_be_caught(name: str):
     theorem = THEOREMS[name]()
     if theorem.tight and not theorem.unattained:
@@ -176,7 +178,7 @@ def test_longer_steps_do_not_attain_it(name: str):
         assert found.verdict in (Verdict.CROSSED, Verdict.NOT_ATTAINED)
 
 
-@pytest.mark.parametrize("name", THEOREMS)
+@pytest.mark.parametrize("name", NAMES)
 def test_reports_are_plain_json(name: str):
     told = json.loads(json.dumps(report(name).to_json(), allow_nan=False))
     assert told["name"] == name and told["verdict"] == str(report(name).verdict)
