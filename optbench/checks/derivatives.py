@@ -33,7 +33,7 @@ def taylor(evidence: Evidence) -> Check:
             values = evidence.probe(site.point + steps[:, None] * direction).value
             changes = steps * (site.grad @ direction)
             remainders = np.abs(values - site.value - changes)
-            rounding = site.value_noise + EPS * (np.abs(values) + np.abs(changes))
+            rounding = np.maximum(site.value_noise, EPS * (np.abs(values) + np.abs(changes)))
             shortfalls.append(_slope_shortfall(remainders, 10 * SLACK * rounding))
     known = [s for s in shortfalls if s is not None]
     if not known:
