@@ -20,6 +20,7 @@ import worst_cases_momentum as momentum
 from worst_case import Worst
 
 from optbench.bound import Theorem
+from optbench.bounds.continuous_time import TIME_STEP
 from optbench.catalog import collect
 from optbench.formula import apply
 
@@ -31,11 +32,9 @@ CONSTANTS = {  # none of them 1, so that powers show
     "f0": 2.0,
     "fk": 0.7,
     "g0": 1.2,
-    "e0": 2.0,  # in the norm of the Hessian, so that f0 = e0^2 / 2
     "M": 3.0,
     "D": 2.0,
     "v": 0.8,
-    "t": 1.5,
 }
 CASES: dict[Callable[..., Worst], tuple[dict[str, Any], ...]] = {
     descent.gd_convex_tight: ({"k": 2, "h": 0.5}, {"k": 2, "h": 1.75}),
@@ -59,11 +58,14 @@ CASES: dict[Callable[..., Worst], tuple[dict[str, Any], ...]] = {
     descent.silver_sc: ({"k": 2}, {"k": 4}),
     descent.gd_exact_ls: ({"k": 1}, {"k": 2}),
     descent.gd_inexact_rel: ({"k": 2, "eps": 0.1}, {"k": 2, "eps": 0.3}),
-    descent.polyak_step2_dist: ({"k": 1, "h": 3.0, "R": 1.0}, {"k": 1, "h": 8.0, "R": 1.0}),
+    descent.polyak_step2_dist: (
+        {"k": 1, "h": 3.0, "R": 1.0, "f0": 0.54},
+        {"k": 1, "h": 8.0, "R": 1.0, "f0": 1.44},
+    ),
     descent.gd_quadratic_fgap: ({"k": 2, "h": 0.1}, {"k": 2, "h": 0.5}, {"k": 1, "h": 1.9}),
     momentum.agd_simple_tight_primary: ({"k": 1}, {"k": 3}),
     momentum.agd_simple_tight_secondary: ({"k": 1}, {"k": 3}),
-    momentum.agd_t_tight_huber: ({"k": 1}, {"k": 3}),
+    momentum.agd_t_tight_huber: ({"k": 1, "ahead": 0}, {"k": 3, "ahead": 0}),
     momentum.ogm_tight: ({"k": 1}, {"k": 3}),
     momentum.ogmg_tight: ({"k": 1}, {"k": 3}),
     momentum.cg_spansearch_convex: ({"k": 1}, {"k": 2}),
@@ -109,8 +111,9 @@ def symbols(case: dict[str, Any]) -> dict[str, Any]:
     return (
         {"N": count, "T": count, "n": given.get("d", count)}
         | ({"a": given["h"] / given["L"]} if "h" in given else {})
-        | {f"{name}_before": value for name, value in start.items()}  # of one-step theorems
+        | {f"{name}_before": np.full(count, value) for name, value in start.items()}
         | {"f_before": given["fk"], "r2": given["R"] ** 2, "g2": given["g0"] ** 2}
+        | {"L_i": given["L"], "mu_i": given["mu"], "t": TIME_STEP * count}
         | {"G": given["M"], "s2": given["v"] ** 2, "R2": given["R"] ** 2}
         | given
     )

@@ -153,8 +153,11 @@ def sgd_interp_sc(*, k, a, L, mu, R, longer):
     return Worst(solved(program, mean((x - best) ** 2 for x in points)), of_length=True)
 
 
-def sgd_onestep_exact(*, a, L, mu, R, v, longer):
-    """Two functions whose mean has its minimum where the mean square of their slopes is v^2."""
+def sgd_onestep_exact(*, h, L, mu, R, v, longer):
+    """Steps 2 h / (L + mu) on two functions, in the mean.
+
+    Where their mean is least the mean square of their slopes is v^2.
+    """
     program = PEP()
     functions = [
         program.declare_function(SmoothStronglyConvexFunction, L=L, mu=mu) for _ in range(2)
@@ -163,7 +166,8 @@ def sgd_onestep_exact(*, a, L, mu, R, v, longer):
     start = program.set_initial_point()
     program.add_constraint((start - best) ** 2 <= R**2)
     program.add_constraint(mean(f.gradient(best) ** 2 for f in functions) <= v**2)
-    errors = [start - longer * a * f.gradient(start) - best for f in functions]
+    step = longer * 2 * h / (L + mu)
+    errors = [start - step * f.gradient(start) - best for f in functions]
     return Worst(solved(program, mean(error**2 for error in errors)), of_length=True)
 
 

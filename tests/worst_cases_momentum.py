@@ -184,9 +184,9 @@ def cg_nemirovski(*, k, L, R):
     return Worst(solved(made.program, quadratic_value(made, last)))
 
 
-def cg_chebyshev_sharp(*, k, L, mu, e0):
-    """The norm of the error is the root of 2 (f - f*)."""
+def cg_chebyshev_sharp(*, k, L, mu, f0):
+    """f - f* is half the square of the norm of the error."""
     made = quadratic_setting(L=L, mu=mu)
-    made.program.add_constraint(2 * quadratic_value(made, made.start) <= e0**2)
+    made.program.add_constraint(quadratic_value(made, made.start) <= f0)
     last = span_search(made, k)[-1]
-    return Worst(solved(made.program, 2 * quadratic_value(made, last)), of_length=True)
+    return Worst(solved(made.program, quadratic_value(made, last)))
