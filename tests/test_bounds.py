@@ -15,9 +15,9 @@ import pytest
 from optbench.assumption import EXACT_GRADIENTS, SMOOTH
 from optbench.bound import Theorem
 from optbench.bounds import instances
-from optbench.bounds.gradient_descent import gd_convex_tight
-from optbench.bounds.gradient_descent_strongly_convex import gd_sc_fgap
-from optbench.bounds.momentum import hb_quad_exact
+from optbench.bounds.descent.convex import gd_convex_tight
+from optbench.bounds.descent.strongly_convex import gd_sc_fgap
+from optbench.bounds.momentum.heavy_ball import hb_quad_exact
 from optbench.case import Instance
 from optbench.catalog import collect
 from optbench.checks import Comparison, Verdict, check_bound, check_problem

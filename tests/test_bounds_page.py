@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from optbench.bounds.gradient_descent import gd_sc_fgap
-from optbench.bounds.momentum import hb_quad_exact
+from optbench.bounds.descent.convex import gd_sc_fgap
+from optbench.bounds.momentum.heavy_ball import hb_quad_exact
 from optbench.checks import check_bound
 from optbench.errors import OptbenchError
 from optbench.report.bounds import COLUMNS, crossing_of, group_of, row_of, write_bounds

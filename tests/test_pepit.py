@@ -20,7 +20,7 @@ import worst_cases_momentum as momentum
 from worst_case import Worst
 
 from optbench.bound import Theorem
-from optbench.bounds.continuous_time import TIME_STEP
+from optbench.bounds.dynamics.continuous_time import TIME_STEP
 from optbench.catalog import collect
 from optbench.formula import apply
 

@@ -16,19 +16,10 @@ import scipy.special
 from optbench import program, stability
 from optbench.bisection import critical_learning_rate, critical_value
 from optbench.bound import Theorem
-from optbench.bounds import (
-    adagrad,
-    adam,
-    adaptive_online,
-    clipping,
-    continuous_time,
-    flows,
-    in_order,
-    langevin,
-    sign_descent,
-    thresholds,
-)
-from optbench.bounds.adaptive_instances import largest_partial, quartic, robust_diabetes
+from optbench.bounds.adaptive import adagrad, adam, clipping, in_order, sign_descent
+from optbench.bounds.adaptive import online as adaptive_online
+from optbench.bounds.adaptive.instances import largest_partial, quartic, robust_diabetes
+from optbench.bounds.dynamics import continuous_time, flows, langevin, thresholds
 from optbench.bounds.instances import huber, parabola, quadratic, robust_regression
 from optbench.case import Case
 from optbench.checks import Verdict, check_bound

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 import scipy.optimize
 
-from optbench.bounds.descent_instances import (
+from optbench.bounds.descent.classes import gd_logistic_separable, gd_qg_convex
+from optbench.bounds.descent.convex import best_constant_step
+from optbench.bounds.descent.instances import (
     LOJASIEWICZ,
     ON_KINK,
     bent_parabola,
@@ -20,11 +22,9 @@ from optbench.bounds.descent_instances import (
     two_planes,
     with_margin,
 )
-from optbench.bounds.gradient_descent import best_constant_step
-from optbench.bounds.gradient_descent_classes import gd_logistic_separable, gd_qg_convex
+from optbench.bounds.descent.line_search import gd_exact_ls, kantorovich
+from optbench.bounds.descent.silver_steps import gd_any_steps_huber_floor, silver_sc
 from optbench.bounds.instances import parabola, quadratic, robust_regression
-from optbench.bounds.line_search import gd_exact_ls, kantorovich
-from optbench.bounds.silver_steps import gd_any_steps_huber_floor, silver_sc
 from optbench.case import Case
 from optbench.checks import check_bound
 from optbench.errors import OptbenchError

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 import scipy.optimize
 
-from optbench.bounds import conjugate_gradient as cg
-from optbench.bounds.accelerated import displacements, weights
-from optbench.bounds.accelerated_strongly_convex import iteration_matrix
 from optbench.bounds.instances import SMOOTHNESS, quadratic, ridge_regression
-from optbench.bounds.krylov_instances import few_curvatures, outlying_curvatures
-from optbench.bounds.lower import lb_drori_exact, lb_nesterov_convex, lb_nesterov_sc
-from optbench.bounds.lower_instances import chain, resisting, strongly_convex_chain
-from optbench.bounds.momentum import hb_not_contraction
-from optbench.bounds.optimized_gradient import last_weights
-from optbench.bounds.span_search import _span_search, cg_spansearch_convex
+from optbench.bounds.momentum import conjugate_gradient as cg
+from optbench.bounds.momentum.accelerated import displacements, weights
+from optbench.bounds.momentum.accelerated_strongly_convex import iteration_matrix
+from optbench.bounds.momentum.heavy_ball import hb_not_contraction
+from optbench.bounds.momentum.krylov_instances import few_curvatures, outlying_curvatures
+from optbench.bounds.momentum.lower import lb_drori_exact, lb_nesterov_convex, lb_nesterov_sc
+from optbench.bounds.momentum.lower_instances import chain, resisting, strongly_convex_chain
+from optbench.bounds.momentum.optimized_gradient import last_weights
+from optbench.bounds.momentum.span_search import _span_search, cg_spansearch_convex
 from optbench.case import Case
 from optbench.checks import check_bound
 from optbench.errors import OptbenchError

@@ -11,14 +11,15 @@ import numpy as np
 import pytest
 import scipy.special
 
-from optbench.bounds import composite_instances as composite
-from optbench.bounds import fixed_points, nonsmooth_instances, online, resisting_oracle
 from optbench.bounds import instances as smooth
-from optbench.bounds.polyak import polyak_step_nonsmooth
-from optbench.bounds.proximal import fista_simple_tight, ista_tight, ppa
-from optbench.bounds.simplex import frank_wolfe, lb_frank_wolfe, mirror_eg
-from optbench.bounds.simplex_instances import hull, nearest_in_hull
-from optbench.bounds.subgradient import subgrad_best, subgrad_variable
+from optbench.bounds.nonsmooth import composite_instances as composite
+from optbench.bounds.nonsmooth import fixed_points, online, resisting_oracle
+from optbench.bounds.nonsmooth import kinked_instances as nonsmooth_instances
+from optbench.bounds.nonsmooth.polyak import polyak_step_nonsmooth
+from optbench.bounds.nonsmooth.proximal import fista_simple_tight, ista_tight, ppa
+from optbench.bounds.nonsmooth.simplex import frank_wolfe, lb_frank_wolfe, mirror_eg
+from optbench.bounds.nonsmooth.simplex_instances import hull, nearest_in_hull
+from optbench.bounds.nonsmooth.subgradient import subgrad_best, subgrad_variable
 from optbench.case import Case, Instance
 from optbench.checks import BoundReport, Verdict, check_bound
 from optbench.errors import OptbenchError

@@ -10,7 +10,8 @@ import mpmath
 import numpy as np
 import pytest
 
-from optbench.bounds import (
+from optbench.bounds.instances import parabola, quadratic
+from optbench.bounds.second_order import (
     barrier_instances,
     cubic_newton,
     fisher_efficiency,
@@ -20,11 +21,10 @@ from optbench.bounds import (
     newton,
     orthogonalization,
     quasi_newton,
-    second_instances,
     self_concordance,
 )
-from optbench.bounds.agreement import Twins
-from optbench.bounds.instances import parabola, quadratic
+from optbench.bounds.second_order import instances as second_instances
+from optbench.bounds.second_order.agreement import Twins
 from optbench.case import Case, Instance
 from optbench.checks import Verdict, check_bound
 from optbench.errors import OptbenchError

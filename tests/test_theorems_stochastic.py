@@ -12,16 +12,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from optbench.bounds.cyclic_coordinates import (
+from optbench.bounds.instances import quadratic
+from optbench.bounds.stochastic.cyclic_coordinates import (
     ccd_gauss_seidel,
     even_quadratic,
     gauss_seidel,
     hessian_of,
 )
-from optbench.bounds.finite_sums import parabola_sum, random_terms, sum_case
-from optbench.bounds.instances import quadratic
-from optbench.bounds.kaczmarz_rows import kaczmarz, kaczmarz_case
-from optbench.bounds.moments import (
+from optbench.bounds.stochastic.finite_sums import parabola_sum, random_terms, sum_case
+from optbench.bounds.stochastic.kaczmarz_rows import kaczmarz, kaczmarz_case
+from optbench.bounds.stochastic.moments import (
     FiniteSum,
     RandomMap,
     averaged_sgd,
@@ -32,20 +32,24 @@ from optbench.bounds.moments import (
     squared_distance,
     suboptimality,
 )
-from optbench.bounds.paths import all_paths
-from optbench.bounds.random_coordinates import (
+from optbench.bounds.stochastic.paths import all_paths
+from optbench.bounds.stochastic.random_coordinates import (
     coordinate_descent,
     coordinate_steps,
     exact_coordinate_descent,
     rcd_nesterov_sc,
 )
-from optbench.bounds.random_search import normal_directions, search_step, zeroth_order_ns
-from optbench.bounds.sgd_finite_sums import bach_moulines_lms, sgd_onestep_exact
-from optbench.bounds.sgd_general import bcn_4_6, bcn_4_8, landscapes, mean_squared_slopes
-from optbench.bounds.sgd_interpolation import sgd_interp_ls, sgd_interp_sc, sgd_sgc
-from optbench.bounds.sgd_noise import sgd_momentum_stationary, sgd_one_over_t_exact, sgd_quad_exact
-from optbench.bounds.stochastic_subgradients import resisting, sgd_convex_avg
-from optbench.bounds.variance_reduction import (
+from optbench.bounds.stochastic.random_search import normal_directions, search_step, zeroth_order_ns
+from optbench.bounds.stochastic.sgd_finite_sums import bach_moulines_lms, sgd_onestep_exact
+from optbench.bounds.stochastic.sgd_general import bcn_4_6, bcn_4_8, landscapes, mean_squared_slopes
+from optbench.bounds.stochastic.sgd_interpolation import sgd_interp_ls, sgd_interp_sc, sgd_sgc
+from optbench.bounds.stochastic.sgd_noise import (
+    sgd_momentum_stationary,
+    sgd_one_over_t_exact,
+    sgd_quad_exact,
+)
+from optbench.bounds.stochastic.stochastic_subgradients import resisting, sgd_convex_avg
+from optbench.bounds.stochastic.variance_reduction import (
     saga_rate,
     svrg_jz,
     svrg_step,

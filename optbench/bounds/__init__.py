@@ -1,1 +1,1 @@
-"""The theorems: one function per theorem, one file per method."""
+"""The theorems: one function per theorem, one file per method, in families."""

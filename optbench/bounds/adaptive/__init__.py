@@ -1,0 +1,1 @@
+"""Adaptive, signed, normalized and clipped steps."""

@@ -1,0 +1,1 @@
+"""Gradient descent: constant and silver steps, line searches."""

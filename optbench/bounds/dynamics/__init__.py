@@ -1,0 +1,1 @@
+"""Methods as dynamical systems: flows, Langevin dynamics, thresholds of stability."""

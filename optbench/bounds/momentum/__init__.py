@@ -1,0 +1,1 @@
+"""Acceleration, momentum and conjugate gradients, and what no first-order method can do."""

@@ -1,0 +1,1 @@
+"""Subgradients, proximal methods, the simplex, learning online, games and fixed points."""

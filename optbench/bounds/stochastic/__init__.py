@@ -1,0 +1,1 @@
+"""Methods that see samples, rows or coordinates."""
