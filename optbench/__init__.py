@@ -11,13 +11,17 @@ if TYPE_CHECKING:
     from optbench.bisection import critical_learning_rate as critical_learning_rate
     from optbench.bound import Bound as Bound
     from optbench.bound import Theorem as Theorem
+    from optbench.case import Case as Case
+    from optbench.case import Instance as Instance
     from optbench.checks import check_bound as check_bound
     from optbench.checks import check_optimizer as check_optimizer
     from optbench.checks import check_problem as check_problem
+    from optbench.checks.attack import attack as attack
     from optbench.compare import compare as compare
     from optbench.errors import OptbenchError as OptbenchError
     from optbench.figures import plot as plot
     from optbench.method import Method as Method
+    from optbench.method import make_method as make_method
     from optbench.optimizer import Optimizer as Optimizer
     from optbench.optimizer import Step as Step
     from optbench.oracle import Calls as Calls
@@ -27,6 +31,8 @@ if TYPE_CHECKING:
     from optbench.problem import Constants as Constants
     from optbench.problem import CriticalPoint as CriticalPoint
     from optbench.problem import Problem as Problem
+    from optbench.recursion import Path as Path
+    from optbench.recursion import Recursion as Recursion
     from optbench.results import Results as Results
     from optbench.run import run as run
     from optbench.start import standard_normal as standard_normal
@@ -42,27 +48,33 @@ __version__ = "0.1.0"
 _HOMES = {
     "Bound": "bound",
     "Calls": "oracle",
+    "Case": "case",
     "Constants": "problem",
     "CriticalPoint": "problem",
     "Evaluation": "oracle",
+    "Instance": "case",
     "Method": "method",
     "Optimizer": "optimizer",
     "OptbenchError": "errors",
     "Oracle": "oracle",
+    "Path": "recursion",
     "Prices": "oracle",
     "Problem": "problem",
+    "Recursion": "recursion",
     "Results": "results",
     "Status": "trajectory",
     "Step": "optimizer",
     "Study": "study",
     "Theorem": "bound",
     "Trajectory": "trajectory",
+    "attack": "checks.attack",
     "check_bound": "checks",
     "check_optimizer": "checks",
     "check_problem": "checks",
     "compare": "compare",
     "critical_learning_rate": "bisection",
     "from_optax": "transformation",
+    "make_method": "method",
     "plot": "figures",
     "run": "run",
     "run_study": "study",

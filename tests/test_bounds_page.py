@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from optbench.bounds.descent.convex import gd_sc_fgap
+from optbench.bounds.descent.strongly_convex import gd_sc_fgap
 from optbench.bounds.momentum.heavy_ball import hb_quad_exact
 from optbench.checks import check_bound
 from optbench.errors import OptbenchError

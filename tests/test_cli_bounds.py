@@ -15,7 +15,7 @@ MINE = '''"""Theorems of mine."""
 import dataclasses
 
 from optbench import Theorem
-from optbench.bounds.descent.convex import gd_sc_fgap
+from optbench.bounds.descent.strongly_convex import gd_sc_fgap
 
 
 def my_theorem() -> Theorem:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from optbench.bounds.names import THEOREMS
 from optbench.catalog import collect
 from optbench.cli import main
 from optbench.optimizers.names import OPTIMIZERS
@@ -51,16 +52,42 @@ def test_a_stranger_adds_a_problem_and_an_optimizer(folder):
     assert "did you mean 'adam'" in wrong.output
 
 
-def test_the_catalog_is_counted_right():
+def families(heading: str) -> dict[tuple[str, ...], int]:
+    """The rows of a section's table: families -> how many entries they have."""
+    section = README[README.index(heading) :].split("\n## ")[0]
+    rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \| (\d+) \|", section, re.MULTILINE)
+    return {tuple(re.findall(r"\w+", names)): int(number) for names, number in rows}
+
+
+@pytest.mark.parametrize(
+    ("heading", "package", "returns"),
+    [("## The problems", "problems", "Problem"), ("## The theorems", THEOREMS, "Theorem")],
+)
+def test_the_catalogs_are_counted_right(heading: str, package: str, returns: str):
+    depth = package.count(".") + 1
     found = collections.Counter(
-        factory.__module__.split(".")[1] for factory in collect("problems", "Problem").values()
+        factory.__module__.split(".")[depth] for factory in collect(package, returns).values()
     )
-    assert f"{sum(found.values())} test objectives" in README
+    shown = families(heading)
+    assert {family for names in shown for family in names} == set(found)
+    assert all(sum(found[f] for f in names) == number for names, number in shown.items())
+    total = {"Problem": f"{sum(found.values())} test objectives"}
+    assert total.get(returns, f"{sum(found.values())} statements about convergence") in README
+
+
+def test_the_optimizers_are_counted_right():
     assert f"{len(collect(OPTIMIZERS, 'Optimizer'))} optimizers" in README
-    rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \| (\d+) \|", README, re.MULTILINE)
-    shown = {tuple(re.findall(r"\w+", families)): int(number) for families, number in rows}
-    assert {family for families in shown for family in families} == set(found)
-    assert all(sum(found[f] for f in families) == n for families, n in shown.items())
+
+
+def test_a_stranger_states_a_theorem(folder):
+    """It is attained; with a constant that is wrong it would not be."""
+    mine = folder / "my_file.py"
+    text = block_with("def my_contraction(")
+    for factor, code, verdict in (("", 0, "holds"), ("0.97 * ", 1, "crossed")):
+        mine.write_text(text.replace("R: ((L", f"R: {factor}((L"))
+        shown = CliRunner().invoke(main, ["bounds", "my_file.py:my_contraction"])
+        assert shown.exit_code == code, shown.output
+        assert shown.stdout.splitlines()[1].split()[:2] == ["my_contraction", verdict]
 
 
 def test_every_command_shown_exists():
