@@ -9,6 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from optbench.bound import REPORTED, Theorem
@@ -18,10 +20,12 @@ from optbench.case import Instance
 from optbench.catalog import collect
 from optbench.checks import BoundReport, Verdict, check_bound
 from optbench.checks.problems import check_problem
+from optbench.errors import OptbenchError
 from optbench.method import Method, make_method
 from optbench.optimizer import Optimizer, Step
-from optbench.problem import Problem
+from optbench.problem import Constants, Problem
 from optbench.recursion import Recursion
+from optbench.start import start_near
 
 THEOREMS = collect("optbench.bounds", "Theorem")
 LONGER = 1.05
@@ -255,3 +259,41 @@ PROBLEMS = problems()
 @pytest.mark.parametrize("family", PROBLEMS)
 def test_instances_are_what_they_claim(family: str):
     assert [check for check in check_problem(PROBLEMS[family]) if not check.passed] == []
+
+
+# Assumptions
+
+
+def flat_objective(params: Any) -> Any:
+    return 0.0 * jnp.sum(params)
+
+
+def sampled(params: Any, key: Any) -> Any:
+    return flat_objective(params)
+
+
+UNKNOWN = Problem(
+    objective=flat_objective,
+    sample_loss=sampled,
+    start=start_near(np.zeros(2)),
+    name="unknown",
+    constants=Constants(),
+)
+KINKED = dataclasses.replace(UNKNOWN, start=start_near(np.ones(2)), nonsmooth=flat_objective)
+ASSUMPTIONS = {
+    assumption.name: name
+    for name, function in THEOREMS.items()
+    for assumption in function().needs
+    if isinstance(function().method, Method)
+}
+
+
+@pytest.mark.parametrize("assumption", ASSUMPTIONS)
+def test_a_problem_that_violates_an_assumption_is_refused(assumption: str):
+    """Next to nothing is known of these two problems: each kind of assumption fails for one."""
+    theorem = THEOREMS[ASSUMPTIONS[assumption]]()
+    (needed,) = [a for a in theorem.needs if a.name == assumption]
+    outsider = next(p for p in (UNKNOWN, KINKED) if not needed.holds(p))
+    with pytest.raises(OptbenchError) as raised:
+        check_bound(theorem, outsider)
+    assert assumption in raised.value.message.split("lacks")[1] and raised.value.hint
