@@ -32,10 +32,19 @@ THEOREMS = collect("optbench.bounds", "Theorem")
 # Attained by functions that are not quadratic: Huber losses and the like.
 BENT: dict[str, dict[str, float]] = {
     "gd_convex_tight": {"h": 1.0},
+    "gd_convex_grad_dist": {"h": 1.0},
+    "gd_convex_grad_f": {"h": 1.0},
+    "gd_sc_fgap_dist_tight": {"h": 1.0},
+    "gd_sc_grad_f_tight": {"h": 1.0},
+    "gd_silver_tight": {"j": 2.0},
 }
 # Attained by quadratics.
 STRAIGHT: dict[str, dict[str, float]] = {
+    "gd_sc_dist": {"h": 0.5},
+    "gd_sc_grad": {"h": 1.0},
     "gd_sc_fgap": {"h": 0.5},
+    "ogm_tight": {},
+    "tmm": {},
     "hb_quad_exact": {},
 }
 

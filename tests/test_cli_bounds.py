@@ -75,7 +75,7 @@ def test_the_attack_saves_what_it_finds(here: Path):
 def test_the_attack_breaks_what_is_false(here: Path):
     shown = optbench("bounds", "mine.py:my_theorem", "--attack")
     assert shown.exit_code == 1
-    assert "broken: my_theorem: observed / bound reaches 2.0000 at k = 10" in shown.stderr
+    assert "broken: my_theorem: observed / bound reaches 2.0000 at k = 5" in shown.stderr
     assert "Saved: results/bounds/attacks/my_theorem.py" in shown.stderr
 
 

@@ -81,11 +81,11 @@ def test_the_optimizers_are_counted_right():
 
 def test_a_stranger_states_a_theorem(folder):
     """It is attained; with a constant that is wrong it would not be."""
-    mine = folder / "my_file.py"
     text = block_with("def my_contraction(")
-    for factor, code, verdict in (("", 0, "holds"), ("0.97 * ", 1, "crossed")):
-        mine.write_text(text.replace("R: ((L", f"R: {factor}((L"))
-        shown = CliRunner().invoke(main, ["bounds", "my_file.py:my_contraction"])
+    wrong = text.replace("R: ((L", "R: 0.97 * ((L")
+    for name, said, code, verdict in (("mine", text, 0, "holds"), ("wrong", wrong, 1, "crossed")):
+        (folder / f"{name}.py").write_text(said)
+        shown = CliRunner().invoke(main, ["bounds", f"{name}.py:my_contraction"])
         assert shown.exit_code == code, shown.output
         assert shown.stdout.splitlines()[1].split()[:2] == ["my_contraction", verdict]
 

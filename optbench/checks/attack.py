@@ -31,7 +31,7 @@ RATE = 0.03
 KNOTS = 6  # on each side of x*, in each coordinate
 DIM = 2
 EIGENVALUES = 8
-LONGEST = 10  # the last step at which it is attacked, where the theorem leaves a choice
+LONGEST = 5  # the last step at which it is attacked, where the theorem leaves a choice
 _CLASS = (
     assumption.EXACT_GRADIENTS,
     assumption.SMOOTH,
@@ -170,7 +170,7 @@ def attack(theorem: Theorem, progress: Callable[[float], None] | None = None) ->
         progress: told the share of the work that is done.
 
     Returns:
-        One attack per setting of its parameters with a step k <= 10.
+        One attack per setting of its parameters with a step k <= 5.
 
     Raises:
         OptbenchError: its class, method or formula is none that can be searched so.
@@ -271,8 +271,9 @@ def _log_ratio(bound: Bound, k: int) -> Callable[[Problem, jax.Array], jax.Array
     def ratio(problem: Problem, start: jax.Array) -> jax.Array:
         path = unroll(method, values, problem, start, k)
         observed = theorem.quantity.observe(problem, cast(Any, path))[k]
-        known = {**bound.symbols, **_of_path(problem, path, k), "k": float(k)}
-        return jnp.log(observed) - jnp.log(apply(theorem.formula, known))
+        known = {**bound.symbols, **_of_path(problem, path, k), "k": np.array([float(k)])}
+        allowed = jnp.ravel(jnp.asarray(apply(theorem.formula, known)))[0]
+        return jnp.log(observed) - jnp.log(allowed)
 
     return ratio
 

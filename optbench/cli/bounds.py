@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -164,13 +165,16 @@ def as_text(reports: Sequence[tuple[str, BoundReport]], width: int) -> str:
     """One row per theorem, in groups."""
     from optbench.report.bounds import row_of
 
-    rows: list[tuple[str, ...]] = []
-    for group in dict.fromkeys(group for group, _ in reports):
-        own = [report for name, report in reports if name == group]
-        rows += [(group, *[""] * 6)] if len(reports) > 1 else []
-        indent = "  " if len(reports) > 1 else ""
-        rows += [(f"{indent}{report.theorem.name}", *row_of(report)) for report in own]
-    return align(_COLUMNS, rows, width=width, right={3, 6})
+    ordered = sorted(reports, key=lambda named: [group for group, _ in reports].index(named[0]))
+    indent = "  " if len(reports) > 1 else ""
+    rows = [(f"{indent}{report.theorem.name}", *row_of(report)) for _, report in ordered]
+    header, *lines = align(_COLUMNS, rows, width=width, right={3, 6}).splitlines()
+    if len(reports) == 1:
+        return "\n".join([header, *lines])
+    told = [header]
+    for group, members in itertools.groupby(zip(ordered, lines, strict=True), lambda m: m[0][0]):
+        told += [group, *(line for _, line in members)]
+    return "\n".join(told)
 
 
 def _draw(reports: Sequence[tuple[str, BoundReport]], results: Path) -> None:
