@@ -26,7 +26,7 @@ from optbench.figures.bounds import plot_bounds
 from optbench.report.bounds import group_of, write_bounds
 
 FOLDER = Path("results/reference/bounds")
-WIDTH = 110
+WIDTH = 112
 
 
 def attacks() -> str:

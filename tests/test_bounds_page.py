@@ -32,7 +32,8 @@ def wrong():
 def test_the_page_is_in_groups_and_tells_of_crossings(tmp_path: Path):
     page, _ = write_bounds([("Momentum", right()), ("Descent", wrong())], tmp_path, planned=3)
     text = page.read_text()
-    assert "1 of 2 theorems hold" in text and "1 of 3 theorems were not compared" in text
+    assert "1 of 2 statements hold" in text and "- `gd_sc_fgap`: crossed" in text
+    assert "1 of 3 theorems were not compared" in text
     assert text.index("## Momentum") < text.index("`hb_quad_exact`") < text.index("## Descent")
     crossed = [line for line in text.splitlines() if line.startswith("- crossed at k = ")]
     assert len(crossed) == sum(c.crossing is not None for c in wrong().comparisons) > 0

@@ -21,6 +21,8 @@ from optbench.catalog import collect
 from optbench.checks import BoundReport, Verdict, check_bound
 from optbench.checks.problems import check_problem
 from optbench.errors import OptbenchError
+from optbench.figures.bound_curves import panels
+from optbench.figures.bounds import formula
 from optbench.method import Method, make_method
 from optbench.optimizer import Optimizer, Step
 from optbench.problem import Constants, Problem
@@ -180,6 +182,14 @@ def with_longer_steps(theorem: Theorem) -> Theorem:
     return dataclasses.replace(theorem, **fields)
 
 
+def drawable(found: BoundReport, doc: str) -> None:
+    """Every panel of its picture has a bound that its axis can show, and places for all runs."""
+    for panel in panels(found.comparisons):
+        assert np.all(np.isfinite(panel.reference) & (panel.reference > 0))
+        assert all(np.isin(curve.x, panel.x).all() for curve in panel.curves)
+    assert not formula(found.theorem.latex).startswith("\\")
+
+
 LAWS = (
     named_and_sourced,
     holds,
@@ -188,6 +198,7 @@ LAWS = (
     attained,
     lost_by_longer_steps,
     told_as_json,
+    drawable,
 )
 
 
@@ -224,6 +235,7 @@ DEFECTS: dict[str, tuple[Callable[..., None], Callable[[], Theorem]]] = {
     "a constant too large": (attained, lambda: planted(1.01)),
     "tight, and ten times too large": (catches_an_error, lambda: planted(9.0)),
     "twenty times too large": (catches_an_error, lambda: planted(20.0, attained_at=())),
+    "a formula that cannot be set": (drawable, lambda: planted(latex=r"\unknowncommand{x}")),
     "steps that do not matter": (
         lost_by_longer_steps,
         lambda: planted(formula=lambda k, f0: f0 + 0 * k, k_range=(0, 0), attained_at=(0,)),

@@ -88,8 +88,8 @@ class Panel:
         setting: parameter -> value, of what is the same for all.
         axis: what the horizontal axis shows: "k", or a parameter.
         x: [P] where the bound is drawn.
-        reference: [P] the bound: over its value at the first place, 1 where it is not positive,
-            or the error granted where it is zero.
+        reference: [P] the bound: over its value at the first place, 1 where that is not positive
+            and finite throughout, or the error granted where it is zero.
         scale: which of these.
         curves: the runs.
     """
@@ -147,7 +147,8 @@ def _panel(setting: dict[str, float], axis: str, comparisons: list[Compared]) ->
     x = np.array(sorted(bounds))
     bound = np.array([bounds[float(at)] for at in x])
     zero = not any(np.any(c.bound) for c in comparisons)
-    scale: Scale = "zero" if zero else "relative" if np.all(bound > 0) else "ratio"
+    positive = np.all((bound > 0) & np.isfinite(bound))
+    scale: Scale = "zero" if zero else "relative" if positive else "ratio"
     if scale == "zero":
         reference = np.full_like(x, comparisons[0].tolerance)
     else:

@@ -244,8 +244,10 @@ def _draw_panel(axes: Axes, panel: Panel, styles: dict[str, tuple[str, dict[str,
     else:
         axes.plot(panel.x, panel.reference, **line)
     if panel.scale == "relative":
-        lowest, highest = panel.reference.min(), min(np.nanmax(np.concatenate(seen)), 1e6)
-        deepest = float(np.nanmin(np.concatenate(seen)))
+        heights = np.concatenate(seen)
+        heights = heights[np.isfinite(heights)]
+        lowest, highest = panel.reference.min(), min(heights.max(), 1e6)
+        deepest = float(heights.min())
         axes.set_ylim(max(DEPTH * lowest, deepest / 2), 2 * highest)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from optbench.bound import Theorem
-from optbench.checks import BoundReport
+from optbench.checks import BoundReport, Verdict
 from optbench.checks.comparison import Comparison
 from optbench.database import said_plainly
 from optbench.report.export import replaced
@@ -67,9 +67,16 @@ def row_of(report: BoundReport) -> tuple[str, ...]:
         UNKNOWN if nearest is None else f"{nearest.ratio:.4g} at {nearest.ratio_k}",
         UNKNOWN if report.tightness is None else f"{report.tightness:.4f}",
         report.power,
-        f"{min(ks)}..{max(ks)}" if ks else UNKNOWN,
+        _steps(ks),
         str(len(report.comparisons)),
     )
+
+
+def _steps(ks: Sequence[int]) -> str:
+    """First and last step, or the one step."""
+    if not ks:
+        return UNKNOWN
+    return f"{min(ks)}..{max(ks)}" if min(ks) < max(ks) else str(ks[0])
 
 
 def write_bounds(reports: Sequence[Named], folder: Path, planned: int | None = None) -> list[Path]:
@@ -96,12 +103,11 @@ def write_bounds(reports: Sequence[Named], folder: Path, planned: int | None = N
 
 
 def _page(reports: Sequence[Named], planned: int) -> Iterator[str]:
-    passed = sum(report.passed for _, report in reports)
     yield "# Theorems next to runs"
     yield ""
-    yield f"{passed} of {len(reports)} theorems hold on every instance that they are compared on."
+    yield from _outcome([report for _, report in reports])
     if len(reports) < planned:
-        yield f"Unfinished: {planned - len(reports)} of {planned} theorems were not compared."
+        yield f"\nUnfinished: {planned - len(reports)} of {planned} theorems were not compared."
     yield ""
     yield _READING
     for group in dict.fromkeys(group for group, _ in reports):
@@ -113,6 +119,14 @@ def _page(reports: Sequence[Named], planned: int) -> Iterator[str]:
             yield f"| `{report.theorem.name}` | {' | '.join(row_of(report))} |"
         for report in own:
             yield from _entry(report)
+
+
+def _outcome(reports: Sequence[BoundReport]) -> Iterator[str]:
+    """How many hold, and which do not, of what kind."""
+    held = [r for r in reports if r.verdict is Verdict.HOLDS]
+    yield f"{len(held)} of {len(reports)} statements hold on every instance they are compared on."
+    for report in (r for r in reports if r.verdict is not Verdict.HOLDS):
+        yield f"- `{report.theorem.name}`: {verdict_of(report)}"
 
 
 def _entry(report: BoundReport) -> Iterator[str]:
