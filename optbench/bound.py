@@ -14,7 +14,7 @@ from optbench import trees
 from optbench.assumption import Assumption
 from optbench.case import Case, Condition, Instance
 from optbench.errors import OptbenchError
-from optbench.formula import Formula, apply, kept, symbols_of
+from optbench.formula import Formula, apply, kept, over_steps, symbols_of
 from optbench.method import Method
 from optbench.problem import Problem
 from optbench.quantity import EPS, Quantity
@@ -103,8 +103,8 @@ class Theorem:
                     f"{self.name} sets {name}, which {method.label} does not have",
                     "steps are keyed by hyperparameters of the method",
                 )
-        for first, last in map(self.range_of, self.settings):
-            if not 0 <= first <= last:
+        for ends in map(self.range_of, self.settings):
+            if len(ends) != 2 or not 0 <= ends[0] <= ends[1]:
                 raise OptbenchError(
                     f"{self.name} compares no step", "k_range is (first, last), from 0"
                 )
@@ -316,7 +316,7 @@ class Bound:
     def _over_k(self, formula: Formula, path: Mapping[str, Any]) -> np.ndarray:
         symbols = {**self.symbols, **path}
         self.theorem.refuse_unknown(symbols_of(formula), symbols, self.subject)
-        return np.broadcast_to(np.asarray(apply(formula, symbols), float), self.k.shape)
+        return over_steps(formula, symbols, self.k)
 
     def _at_k(self, trajectory: Trajectory, logged: np.ndarray) -> np.ndarray:
         values = np.full(len(self.k), np.nan)

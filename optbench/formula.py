@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from optbench.errors import OptbenchError, first_line
+
 Formula = Callable[..., Any]  # lambda k, L, R: L * R**2 / (4 * k + 2)
 
 
@@ -19,8 +21,38 @@ def symbols_of(*formulas: Formula) -> tuple[str, ...]:
 
 
 def apply(formula: Formula, symbols: Mapping[str, Any]) -> Any:
-    """The value of a formula for given symbols."""
-    return formula(**{name: symbols[name] for name in symbols_of(formula)})
+    """The value of a formula for given symbols.
+
+    Raises:
+        OptbenchError: it fails, said with its symbols.
+    """
+    try:
+        return formula(**{name: symbols[name] for name in symbols_of(formula)})
+    except OptbenchError:
+        raise
+    except Exception as error:
+        said = f"{type(error).__name__}: {first_line(error)}"
+        raise OptbenchError(f"{_named(formula)} fails: {said}", "mend the theorem") from error
+
+
+def over_steps(formula: Formula, symbols: Mapping[str, Any], k: np.ndarray) -> np.ndarray:
+    """[T] the values of a formula at the steps k.
+
+    Raises:
+        OptbenchError: it fails, or gives something else than a number, or one for each step.
+    """
+    value = apply(formula, symbols)
+    try:
+        return np.broadcast_to(np.asarray(value, float), k.shape)
+    except (TypeError, ValueError) as error:
+        raise OptbenchError(
+            f"{_named(formula)} gives neither a number nor one for each of {len(k)} steps",
+            f"it gives {type(value).__name__} of shape {np.shape(value)}: mend the theorem",
+        ) from error
+
+
+def _named(formula: Formula) -> str:
+    return f"a formula of {', '.join(symbols_of(formula)) or 'nothing'}"
 
 
 def kept(k: np.ndarray) -> np.ndarray:

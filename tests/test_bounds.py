@@ -493,6 +493,32 @@ def test_a_theorem_that_cannot_be_evaluated_is_refused(fields: dict, message: st
     assert message in raised.value.message
 
 
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"formula": lambda k, L: L / 0}, "a formula of k, L fails: ZeroDivisionError"),
+        ({"steps": {"learning_rate": lambda L: L / 0}}, "a formula of L fails: ZeroDivision"),
+        ({"formula": lambda k: np.ones(3)}, "neither a number nor one for each of"),
+        ({"formula": lambda k: "small"}, "neither a number nor one for each of"),
+        ({"instances": lambda h: None}, "gives no list of instances"),
+        ({"instances": lambda h: []}, "gives no list of instances"),
+        ({"instances": lambda h: [own_problem()]}, "gives no list of instances"),
+        ({"instances": lambda h: h / 0}, "fails: ZeroDivisionError"),
+        ({"name": "../mine"}, "a theorem is named '../mine'"),
+        ({"direction": "sideways"}, "no direction named 'sideways'"),
+        ({"standing": "rumour"}, "no standing named 'rumour'"),
+        ({"method": gradient_descent}, "has a function as its method"),
+    ],
+)
+def test_a_theorem_whose_parts_fail_is_refused(fields: dict, message: str):
+    theorem = on_parabolas()
+    for name, value in fields.items():
+        object.__setattr__(theorem, name, value)  # tests refuse wrong types where one is made
+    with pytest.raises(OptbenchError) as raised:
+        check_bound(theorem)
+    assert message in raised.value.message and raised.value.hint
+
+
 def test_every_parameter_is_given_a_value():
     with pytest.raises(OptbenchError, match="gd_sc_fgap takes h"):
         gd_sc_fgap().on(own_problem())

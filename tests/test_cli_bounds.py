@@ -94,6 +94,17 @@ def test_an_interrupt_keeps_what_was_compared(here: Path, monkeypatch):
     assert shown.exit_code != 0
     page = (here / "results/bounds/bounds.md").read_text()
     assert "1 of 2 theorems were not compared" in page and "`gd_sc_fgap`" in page
+    optbench("bounds", "gd_sc_fgap", "hb_quad_exact")  # where there is a page, it is kept
+    assert (here / "results/bounds/bounds.md").read_text() == page
+    assert (here / "results/bounds/unfinished/bounds.md").read_text() == page
+
+
+def test_what_cannot_be_written_is_told_all_the_same(here: Path):
+    (here / "full").mkdir()
+    (here / "full/bounds.md").mkdir()
+    shown = optbench("bounds", "gd_sc_fgap", "--results", "full")
+    assert shown.exit_code == 2 and "gd_sc_fgap  holds" in shown.stdout
+    assert "Traceback" not in shown.stderr and "hint: " in shown.stderr
 
 
 @pytest.mark.parametrize(

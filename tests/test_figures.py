@@ -17,6 +17,7 @@ from matplotlib.text import Text
 from optbench import metrics
 from optbench.errors import OptbenchError
 from optbench.figures import drawings, plot, save, style
+from optbench.figures.bound_curves import panels
 from optbench.figures.bounds import bound_figure, formula, scaled
 from optbench.figures.contours import contour_levels
 from optbench.figures.convergence import convergence, marked, merit_limits
@@ -578,6 +579,21 @@ def test_a_bound_figure_states_the_theorem_and_marks_a_crossing():
     assert "crossed" not in said and collisions(figure) == []
     crossed = bound_figure("gd_tight", "", [*fine, compared("given", 1.0, crossing=20)])
     assert "crossed" in texts(crossed) and "up to 2" in texts(crossed)
+
+
+def test_runs_of_one_step_at_the_same_place_are_curves_of_their_own():
+    runs = [one_step(factor, h) for h in (1.0, 1000.0) for factor in (1.0, 2.0)]
+    (panel,) = panels(runs)
+    assert panel.axis == "h" and panel.logarithmic
+    assert [curve.x.tolist() for curve in panel.curves] == [[1.0, 1000.0]] * 2
+
+
+def one_step(factor: float, h: float) -> SimpleNamespace:
+    """A run of one step at a parameter."""
+    run = compared("random", factor, h)
+    run.k, run.ratio_k = run.k[:1], None
+    run.observed, run.bound, run.ratios = run.observed[:1], run.bound[:1], run.ratios[:1]
+    return run
 
 
 def test_a_formula_that_cannot_be_set_is_shown_as_it_is():

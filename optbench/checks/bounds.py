@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 
-from optbench.bound import REPORTED, Bound, Theorem
-from optbench.case import Case, Instance
+from optbench.bound import REPORTED, Bound, Direction, Standing, Theorem
+from optbench.case import Case, Instance, InstanceKind
 from optbench.checks.comparison import Comparison, Verdict, finite
-from optbench.errors import OptbenchError
+from optbench.errors import OptbenchError, first_line, unknown_name
 from optbench.method import Method, make_method
 from optbench.problem import Problem
 from optbench.recursion import Observation, Recursion
@@ -143,6 +143,7 @@ def check_bound(
             f"expected a Theorem, got a {type(theorem).__name__}",
             "call the function that returns it: check_bound(gd_convex_tight())",
         )
+    _require_fields(theorem)
     if problem is not None:
         validate_problem(problem)
     if optimizer is not None and not isinstance(optimizer, Method):
@@ -156,12 +157,47 @@ def check_bound(
     return BoundReport(theorem=theorem, comparisons=tuple(comparisons))
 
 
+def _require_fields(theorem: Theorem) -> None:
+    """Refuse fields that no run and no figure can be made of."""
+    if not theorem.name.isidentifier():
+        raise OptbenchError(
+            f"a theorem is named {theorem.name!r}", "name it as the function that returns it"
+        )
+    if not isinstance(theorem.method, (Method, Recursion)):
+        raise OptbenchError(
+            f"{theorem.name} has a {type(theorem.method).__name__} as its method",
+            "write method=make_method(the function that returns the optimizer)",
+        )
+    _require_word("direction", theorem.direction, Direction)
+    _require_word("standing", theorem.standing, Standing)
+
+
 def _instances(
     theorem: Theorem, problem: Problem | None, setting: Mapping[str, float]
 ) -> Sequence[Instance]:
-    if problem is None:
-        return theorem.instances(**setting)
-    return [Instance("given", problem, seed) for seed in SEEDS]
+    if problem is not None:
+        return [Instance("given", problem, seed) for seed in SEEDS]
+    try:
+        found = theorem.instances(**setting)
+    except OptbenchError:
+        raise
+    except Exception as error:
+        said = f"{type(error).__name__}: {first_line(error)}"
+        raise OptbenchError(f"instances of {theorem.name} fails: {said}", "mend it") from error
+    if not found or not all(isinstance(instance, Instance) for instance in found):
+        raise OptbenchError(
+            f"{theorem.name} gives no list of instances",
+            "write instances=lambda: [Instance(kind, problem)], with at least one",
+        )
+    for instance in found:
+        _require_word("kind of instance", instance.kind, InstanceKind)
+    return found
+
+
+def _require_word(what: str, word: str, words: Any) -> None:
+    known = list(get_args(words))
+    if word not in known:
+        raise unknown_name(what, str(word), known, f"write one of {', '.join(known)}")
 
 
 def _compared(

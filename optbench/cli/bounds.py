@@ -109,7 +109,7 @@ def _compare_all(
     results: Path,
     as_json: bool,
 ) -> ExitCode:
-    """Compare, write what there is even where it is interrupted, and tell."""
+    """Compare, write and tell; where it is interrupted, write what there is beside a page."""
     from optbench.report.bounds import write_bounds
 
     reports: list[tuple[str, BoundReport]] = []
@@ -117,12 +117,18 @@ def _compare_all(
     try:
         for found in _reports(theorems, subject, must_apply):
             reports.append(found)
-    finally:
+    except BaseException:
         if reports:
-            write_bounds(reports, results, planned)
+            kept = results / "unfinished" if (results / "bounds.md").exists() else results
+            write_bounds(reports, kept, planned)
+            click.echo(f"{kept}: bounds.md, bounds.csv of what was compared", err=True)
+        raise
     if not reports:
         raise OptbenchError("no theorem applies here", "the notes above say what each one needs")
-    _tell(reports, as_json)
+    try:
+        write_bounds(reports, results, planned)
+    finally:
+        _tell(reports, as_json)
     _draw(reports, results)
     click.echo(f"{results}: bounds.md, bounds.csv, figures", err=True)
     return ExitCode.OK if all(report.passed for _, report in reports) else ExitCode.FAILED

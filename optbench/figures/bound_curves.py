@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -104,7 +105,8 @@ class Panel:
     @property
     def logarithmic(self) -> bool:
         """Whether places are best shown by their logarithm."""
-        return self.axis == "k" and bool(self.x[-1] >= 10 * max(self.x[0], 1))
+        decades = 1 if self.axis == "k" else 2
+        return bool(self.x[0] >= 0 and self.x[-1] >= 10**decades * max(self.x[0], 1))
 
 
 def panels(comparisons: Sequence[Compared]) -> list[Panel]:
@@ -158,11 +160,14 @@ def _panel(setting: dict[str, float], axis: str, comparisons: list[Compared]) ->
 
 
 def _curves(comparisons: list[Compared], axis: str, scale: Scale) -> list[Curve]:
-    """One curve per run; runs of one step each are joined, instance by instance."""
+    """One curve per run; runs of one step each, at places of their own, are joined by instance."""
     runs: dict[Any, list[Compared]] = {}
+    places: collections.Counter[Any] = collections.Counter()
     for index, c in enumerate(comparisons):
         family = (str(c.instance).split("[")[0], c.kind, c.seed, c.optimizer.split("[")[0])
-        runs.setdefault(index if len(c.k) > 1 else family, []).append(c)
+        at = family, *_place(c, axis)
+        runs.setdefault(index if len(c.k) > 1 else (family, places[at]), []).append(c)
+        places[at] += 1
     curves = []
     several = len({c.optimizer.split("[")[0] for c in comparisons if not c.precise}) > 1
     for own in runs.values():

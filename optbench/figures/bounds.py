@@ -13,6 +13,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.mathtext import MathTextParser
+from matplotlib.ticker import MaxNLocator
 
 from optbench.database import said_plainly
 from optbench.figures import save, style
@@ -29,6 +30,7 @@ FEW = 12  # points of a curve that are marked
 DEPTH = 1e-2  # the axis ends at this share of the lowest bound, if runs go deeper
 LEGEND_HEIGHT = 0.35
 LEGEND_ROW = 0.22  # each row beyond the first
+DASHES = (style.DASHES[0], style.DASHES[1], style.DASHES[3])  # dots are for upper bounds
 SOURCE_WIDTH = 90  # characters of a formula that cannot be set
 
 _SPELLINGS = (  # what matplotlib does not know, or sets too small to be read
@@ -56,6 +58,7 @@ _SENTENCE = {
     "lower": "no run may fall below the black bound; dots mark where a worst case comes nearest",
     "identity": "every run must follow the black line; dots mark where one is farthest from it",
 }
+_BOTH = "no run may fall below the black bound, nor rise above the dotted one of its method"
 _ZERO = "all is zero but for rounding, and stays below the black line of what is granted"
 
 
@@ -103,7 +106,8 @@ def bound_figure(
     for place, panel in zip(axes[:, 0], shown[::columns], strict=False):
         place.set_ylabel(_label(panel, quantity))
     figure.suptitle(f"{style.plain(title)}\n{formula(statement)}")
-    caption = f"How to read: {_ZERO if shown[0].scale == 'zero' else _SENTENCE[direction]}."
+    sentence = _ZERO if shown[0].scale == "zero" else _BOTH if uppers else _SENTENCE[direction]
+    caption = f"How to read: {sentence}."
     if len(drawn) > len(shown):
         caption += f" {len(shown)} of {len(drawn)} settings are shown."
     style.add_caption(figure, caption, reserve=legend_height)
@@ -128,7 +132,7 @@ def _styles(shown: Sequence[Panel]) -> dict[str, tuple[str, dict[str, Any]]]:
     for name in (name for name in names if name not in KINDS):
         method = name.split(UPPER)[0]
         index = methods.index(method) if method in methods else len(methods)
-        dashes = ":" if UPPER in name else style.DASHES[index % len(style.DASHES)]
+        dashes = ":" if UPPER in name else DASHES[index % len(DASHES)]
         line = {"color": style.COLORS[index % len(style.COLORS)], "linestyle": dashes}
         known[name] = style.plain(name), line
     return known
@@ -224,6 +228,8 @@ def _draw_panel(axes: Axes, panel: Panel, styles: dict[str, tuple[str, dict[str,
     if len(panel.x) == 1:
         axes.set_xlim(panel.x[0] - 1, panel.x[0] + 1)
         axes.set_xticks(panel.x)
+    elif panel.axis == "k" and not panel.logarithmic:
+        axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
     seen = [panel.reference]
     for curve in sorted(panel.curves, key=lambda c: c.name == "worst"):
         label, line = styles[curve.name]
