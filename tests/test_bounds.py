@@ -330,6 +330,50 @@ def test_what_is_not_finite_is_beyond_any_bound(end: float):
     assert ended.to_json()["crossing"]["observed"] is None
 
 
+@pytest.mark.parametrize(
+    ("value", "direction"),
+    [
+        *((np.nan, direction) for direction in ("upper", "lower", "identity")),
+        *((np.inf, direction) for direction in ("lower", "identity")),
+        *((-np.inf, direction) for direction in ("upper", "identity")),
+    ],
+)
+def test_a_bound_that_is_no_number_is_crossed(value: float, direction: str):
+    run = comparison("hb_quad_exact", "parabola[curvature=4]")
+    nowhere = dataclasses.replace(run, direction=direction, bound=np.full(200, value))
+    assert nowhere.verdict == Verdict.CROSSED and nowhere.crossing.k == 1
+    assert nowhere.ratio is None
+    json.dumps(nowhere.to_json(), allow_nan=False)
+
+
+@pytest.mark.parametrize(("value", "direction"), [(np.inf, "upper"), (-np.inf, "lower")])
+def test_where_a_bound_says_nothing_nothing_is_compared(value: float, direction: str):
+    run = dataclasses.replace(
+        comparison("hb_quad_exact", "parabola[curvature=4]"), direction=direction
+    )
+    silent = dataclasses.replace(run, bound=np.full(200, value))
+    assert silent.verdict == Verdict.NOT_COMPARED
+    assert silent.ratio is None and silent.last_k is None and not silent.catches(0.1)
+    late = dataclasses.replace(run, bound=np.where(run.k < 10, value, run.bound))
+    assert late.verdict == Verdict.HOLDS and late.ratio_k >= 10
+    ended = dataclasses.replace(silent, observed=np.full(200, np.nan))
+    assert ended.verdict == Verdict.CROSSED
+
+
+def test_a_bound_below_zero():
+    """-x >= -b where x <= b: the same comparison, with the same power."""
+    run = comparison("hb_quad_exact", "parabola[curvature=4]")
+    mirrored = dataclasses.replace(run, direction="lower", observed=-run.observed, bound=-run.bound)
+    assert mirrored.verdict == run.verdict == Verdict.HOLDS
+    assert mirrored.num_compared == run.num_compared
+    over = dataclasses.replace(mirrored, observed=1.03 * mirrored.observed)
+    assert over.verdict == Verdict.CROSSED and over.ratio > 1 and over.excess > 0
+    assert [mirrored.excess, mirrored.ratio_k] == [run.excess, run.ratio_k]
+    assert [mirrored.catches(f) for f in (1.0, 0.97)] == [False, True]
+    far = dataclasses.replace(mirrored, observed=0.7 * mirrored.observed)
+    assert [far.catches(f) for f in (0.97, 0.5)] == [False, True]
+
+
 # Somebody's own problem and optimizer
 
 

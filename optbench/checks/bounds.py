@@ -64,8 +64,8 @@ class BoundReport:
     @property
     def nearest(self) -> Comparison | None:
         """The comparison that is nearest to crossing the bound, or farthest beyond it."""
-        compared = [c for c in self.comparisons if c.ratio is not None]
-        return max(compared, key=lambda c: c.beyond(c.ratio, 1.0), default=None)
+        compared = {c.excess: c for c in reversed(self.comparisons) if c.excess is not None}
+        return compared[max(compared)] if compared else None
 
     @property
     def tightness(self) -> float | None:

@@ -22,7 +22,7 @@ class Verdict(enum.StrEnum):
     HOLDS = "holds"
     CROSSED = "crossed"  # beyond rounding
     NOT_ATTAINED = "not attained"  # said to be tight, and no worst instance comes within 0.1 %
-    NOT_COMPARED = "not compared"  # its rounding error hides the bound from the first step on
+    NOT_COMPARED = "not compared"  # rounding hides the bound from the first step on, or it is inf
     BREAKS = "breaks in float64"  # and holds in the high-precision run beside it
     NEVER_BREAKS = "said to break"  # in float64, and does not, or in high precision too
 
@@ -37,7 +37,7 @@ class Crossing:
 
     def to_json(self) -> dict[str, Any]:
         """The crossing as plain Python."""
-        return {"k": self.k, "observed": finite(self.observed), "bound": self.bound}
+        return {"k": self.k, "observed": finite(self.observed), "bound": finite(self.bound)}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -53,7 +53,7 @@ class Comparison:
         direction: which side the bound is on.
         k: [T] steps.
         observed: [T] the theorem's quantity on the run; NaN after the run's end.
-        bound: [T] the bound.
+        bound: [T] the bound; where it says nothing, inf of an upper and -inf of a lower one.
         rounding: [T] absolute rounding error of what is observed.
         roundings: [T] how many roundings x_k has gathered.
         tolerance: relative error granted to an identity; absolute, where it states zero.
@@ -91,13 +91,17 @@ class Comparison:
     @property
     def last_k(self) -> int | None:
         """The last step compared."""
-        return int(self.k[self.num_compared - 1]) if self.num_compared else None
+        return int(self.k[self._compared][-1]) if self._compared.any() else None
+
+    @property
+    def _compared(self) -> np.ndarray:
+        """[T] where a bound that says something is not lost in rounding."""
+        return (np.arange(len(self.k)) < self.num_compared) & np.isfinite(self.bound)
 
     @property
     def ratios(self) -> np.ndarray:
         """[T] observed / bound; NaN where they are not compared."""
-        compared = np.arange(len(self.k)) < self.num_compared
-        compared &= self.bound != 0
+        compared = self._compared & (self.bound != 0)
         return np.divide(self.observed, self.bound, np.full(len(self.k), np.nan), where=compared)
 
     @property
@@ -112,8 +116,20 @@ class Comparison:
 
     @property
     def _nearest(self) -> int | None:
-        over = self.beyond(self.ratios, 1.0)
+        over = self._excesses
         return None if np.isnan(over).all() else int(np.nanargmax(over))
+
+    @property
+    def _excesses(self) -> np.ndarray:
+        """[T] how far the run is beyond the bound, as a share of it."""
+        over = self.beyond(self.ratios, 1.0)
+        below = (self.bound < 0) & (self.direction != "identity")  # a quotient turns the sides
+        return np.where(below, -over, over)
+
+    @property
+    def excess(self) -> float | None:
+        """How far the run is beyond the bound at `ratio_k`, as a share of it."""
+        return None if self._nearest is None else float(self._excesses[self._nearest])
 
     def beyond(self, observed: Any, bound: Any) -> Any:
         """How far an observation is on the wrong side of the bound; negative within it."""
@@ -123,16 +139,19 @@ class Comparison:
     def crossings(self, factor: float = 1.0) -> np.ndarray:
         """[T] where the run is beyond the bound, its constant multiplied by a factor.
 
-        A run that has ended early, diverged or not finite, is beyond any bound.
+        A run that has ended early, diverged or not finite, is beyond any bound; so is any run
+        where the bound is NaN, or infinite on the side where that says something.
         """
         return self._crossings(self.observed, factor)
 
     def _crossings(self, observed: np.ndarray, factor: float) -> np.ndarray:
-        bound = self.bound * (1 / factor if self.direction == "lower" else factor)
+        lower = (self.direction == "lower") != (self.bound < 0)  # larger is closer to the run
+        bound = self.bound * np.where(lower, 1 / factor, factor)
         relative = 8 * EPS * np.maximum(self.k, self.roundings)
         if self.direction == "identity":
             relative = np.maximum(relative, self.tolerance)
-        granted = self.tolerance if self.states_zero else relative * np.abs(bound)
+        size = np.abs(np.where(np.isfinite(bound), bound, 0.0))
+        granted = self.tolerance if self.states_zero else relative * size
         within = self.beyond(observed, bound) <= self.rounding + granted
         wrong = ~(within & np.isfinite(observed))
         return wrong & (np.arange(len(self.k)) < self.num_compared)
@@ -158,9 +177,9 @@ class Comparison:
     @property
     def verdict(self) -> Verdict:
         """What it says of the bound."""
-        if self.num_compared == 0:
-            return Verdict.NOT_COMPARED
-        return Verdict.CROSSED if self.crossings().any() else Verdict.HOLDS
+        if self.crossings().any():
+            return Verdict.CROSSED
+        return Verdict.HOLDS if self._compared.any() else Verdict.NOT_COMPARED
 
     def to_json(self) -> dict[str, Any]:
         """The comparison as plain Python, without the curves."""

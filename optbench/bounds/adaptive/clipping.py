@@ -42,11 +42,11 @@ def softly_clipped(learning_rate: Scalar = 0.1, max_slope: Scalar = 1.0) -> Opti
     return Optimizer(lambda params: (), step)
 
 
-def _instances() -> list[Instance]:
+def _instances(farthest: float = 5.0) -> list[Instance]:
     return [
         Instance("worst", steep_catenary()),
         Instance("translated", steep_catenary(10.0)),
-        *(Instance("random", catenary(seed)) for seed in range(3)),
+        *(Instance("random", catenary(seed, farthest)) for seed in range(3)),
         Instance("random", generally_smooth(welsch_regression(0), slope=1.0)),
         Instance("data", generally_smooth(diabetes())),
     ]
@@ -123,7 +123,7 @@ def clip_zhang() -> Theorem:
         quantity=BEST_GRADIENT_BEFORE,
         k_range=K_RANGE,
         formula=bound,
-        instances=_instances,
+        instances=lambda: _instances(farthest=2.0),  # it speaks of steps k > 20 f_0
     )
 
 

@@ -121,7 +121,7 @@ def _catenary(params: Any, rows: Any, targets: Any) -> Any:
     return 2 * jnp.sum(jnp.sinh((rows @ params - targets) / 2) ** 2)
 
 
-def catenary(seed: int) -> Problem:
+def catenary(seed: int, farthest: float = 5.0) -> Problem:
     """f(x) = sum_i cosh(a_i.(x - x*)) - 1 with orthogonal a_i: (max |a_i|^2, max |a_i|)-smooth.
 
     The Hessian is sum_i cosh(r_i) a_i a_i^T, cosh <= 1 + |sinh|, and |grad f| is no less than
@@ -129,13 +129,15 @@ def catenary(seed: int) -> Problem:
 
     Args:
         seed: of the draw.
+        farthest: bound of |a_i.(x_0 - x*)|.
     """
     rng = np.random.default_rng(seed)
     sizes = np.exp(rng.uniform(-1.0, 1.0, DIM))
     rows = sizes[:, None] * np.linalg.qr(rng.standard_normal((DIM, DIM)))[0]
     minimizer = rng.standard_normal(DIM)
-    offset = rows.T @ (rng.uniform(-5.0, 5.0, DIM) / sizes**2)  # r between -5 and 5
-    return _growing_fast(f"catenary[seed={seed}]", rows, minimizer, offset)
+    offset = rows.T @ (rng.uniform(-farthest, farthest, DIM) / sizes**2)
+    name = f"catenary[seed={seed},farthest={farthest:g}]"
+    return _growing_fast(name, rows, minimizer, offset)
 
 
 def steep_catenary(minimizer: float = 0.0) -> Problem:

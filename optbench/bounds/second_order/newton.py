@@ -192,7 +192,7 @@ def newton_boyd_quadphase() -> Theorem:
         k_range=(1, 5),
         instances=lambda: members(
             worst=lambda x: [_rising_curvature(radius, x)],
-            random=lambda seed: random_ramps(seed, radius=0.1, strong_convexity=0.5),
+            random=lambda seed: random_ramps(seed, radius=0.05, strong_convexity=0.5),
             data=logistic_regression(l2=0.1, radius=0.01),
         ),
     )
