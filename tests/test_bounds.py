@@ -549,6 +549,7 @@ def test_a_theorem_that_cannot_be_evaluated_is_refused(fields: dict, message: st
         ({"instances": lambda h: [own_problem()]}, "gives no list of instances"),
         ({"instances": lambda h: h / 0}, "fails: ZeroDivisionError"),
         ({"name": "../mine"}, "a theorem is named '../mine'"),
+        ({"attained_at": [500]}, "is attained at no step that is compared"),
         ({"direction": "sideways"}, "no direction named 'sideways'"),
         ({"standing": "rumour"}, "no standing named 'rumour'"),
         ({"method": gradient_descent}, "has a function as its method"),

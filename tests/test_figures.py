@@ -579,6 +579,9 @@ def test_a_bound_figure_states_the_theorem_and_marks_a_crossing():
     assert "crossed" not in said and collisions(figure) == []
     crossed = bound_figure("gd_tight", "", [*fine, compared("given", 1.0, crossing=20)])
     assert "crossed" in texts(crossed) and "up to 2" in texts(crossed)
+    crossed_in_float64 = compared("random", 1.0, crossing=20)
+    fine[0].precise = True
+    assert "in high precision" in texts(bound_figure("cg", "", [fine[0], crossed_in_float64]))
 
 
 def test_runs_of_one_step_at_the_same_place_are_curves_of_their_own():

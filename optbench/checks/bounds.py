@@ -170,6 +170,13 @@ def _require_fields(theorem: Theorem) -> None:
         )
     _require_word("direction", theorem.direction, Direction)
     _require_word("standing", theorem.standing, Standing)
+    ranges = [theorem.range_of(setting) for setting in theorem.settings]
+    within = [k for k in theorem.attained_at if any(a <= k <= b for a, b in ranges)]
+    if len(theorem.attained_at) and not within:
+        raise OptbenchError(
+            f"{theorem.name} is attained at no step that is compared",
+            "attained_at holds steps of k_range",
+        )
 
 
 def _instances(

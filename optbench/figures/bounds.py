@@ -59,6 +59,7 @@ _SENTENCE = {
     "identity": "every run must follow the black line; dots mark where one is farthest from it",
 }
 _BOTH = "no run may fall below the black bound, nor rise above the dotted one of its method"
+_PRECISE = "runs in high precision keep to the black bound; rounding lets those in float64 leave it"
 _ZERO = "all is zero but for rounding, and stays below the black line of what is granted"
 
 
@@ -106,13 +107,22 @@ def bound_figure(
     for place, panel in zip(axes[:, 0], shown[::columns], strict=False):
         place.set_ylabel(_label(panel, quantity))
     figure.suptitle(f"{style.plain(title)}\n{formula(statement)}")
-    sentence = _ZERO if shown[0].scale == "zero" else _BOTH if uppers else _SENTENCE[direction]
-    caption = f"How to read: {sentence}."
+    precise = any(c.precise for c in comparisons)
+    caption = f"How to read: {_sentence(shown[0], direction, bool(uppers), precise)}."
     if len(drawn) > len(shown):
         caption += f" {len(shown)} of {len(drawn)} settings are shown."
     style.add_caption(figure, caption, reserve=legend_height)
     _draw_legend(figure, axes, style.caption_height(caption), legend_columns)
     return figure
+
+
+def _sentence(panel: Panel, direction: Direction, uppers: bool, precise: bool) -> str:
+    """How to read a figure."""
+    if panel.scale == "zero":
+        return _ZERO
+    if precise:
+        return _PRECISE
+    return _BOTH if uppers else _SENTENCE[direction]
 
 
 def _label(panel: Panel, quantity: str) -> str:
