@@ -76,8 +76,8 @@ def cg_chebyshev() -> Theorem:
         name="cg_chebyshev",
         statement="After k steps of conjugate gradients on a quadratic with curvatures from mu to "
         "L, f - f* is at most 4 r^(2 k) (f(x_0) - f*), r = (sqrt(L/mu) - 1) / (sqrt(L/mu) + 1).",
-        latex=r"\|x_k - x_\star\|_A \le 2 \left(\frac{\sqrt L - \sqrt\mu}{\sqrt L + \sqrt\mu}"
-        r"\right)^k \|x_0 - x_\star\|_A",
+        latex=r"f(x_k) - f_\star \le 4 \left(\frac{\sqrt L - \sqrt\mu}{\sqrt L + \sqrt\mu}"
+        r"\right)^{2 k} (f(x_0) - f_\star)",
         source="Nocedal and Wright (2006), equation 5.36",
         assumptions=QUADRATICS,
         method=make_method(conjugate_gradient),
@@ -103,7 +103,7 @@ def cg_chebyshev_sharp() -> Theorem:
         name="cg_chebyshev_sharp",
         statement="After k steps of conjugate gradients on a quadratic with curvatures from mu to "
         "L, f - f* is at most (f(x_0) - f*) / cosh(k arccosh((L + mu) / (L - mu)))^2.",
-        latex=r"\|x_k - x_\star\|_A \le \frac{\|x_0 - x_\star\|_A}{T_k((L + \mu) / (L - \mu))}",
+        latex=r"f(x_k) - f_\star \le \frac{f(x_0) - f_\star}{T_k((L + \mu) / (L - \mu))^2}",
         source="Saad (2003), Theorem 6.29",
         assumptions=QUADRATICS,
         method=make_method(conjugate_gradient),
@@ -255,8 +255,8 @@ def cg_outliers() -> Theorem:
         name="cg_outliers",
         statement="Conjugate gradients on a quadratic with m outlying curvatures converge, after "
         "m steps, as if these were not there.",
-        latex=r"\|x_k - x_\star\|_A \le 2 \left(\frac{\sqrt \ell - \sqrt\mu}{\sqrt \ell + "
-        r"\sqrt\mu}\right)^{k - m} \|x_0 - x_\star\|_A",
+        latex=r"f(x_k) - f_\star \le 4 \left(\frac{\sqrt \ell - \sqrt\mu}{\sqrt \ell + "
+        r"\sqrt\mu}\right)^{2 (k - m)} (f(x_0) - f_\star)",
         source="Nocedal and Wright (2006), Theorem 5.5",
         assumptions=QUADRATICS,
         given={"inner": "the largest curvature but the outliers", "m": "how many outliers"},
