@@ -248,7 +248,6 @@ def bfgs_els_equals_cg() -> Theorem:
         latex=r"x_k^{BFGS} = x_k^{CG}",
         source="Nazareth (1979); Nocedal and Wright (2006), Theorem 6.4",
         direction="identity",
-        tolerance=1e-8,
         parameters={"memory": (1.0, 10.0)},
         method=agreement(make_method(exact_lbfgs)),
         steps={"learning_rate": lambda: 1.0, "memory_size": lambda memory: int(memory)},
