@@ -24,6 +24,7 @@ from optbench.errors import OptbenchError
 from optbench.method import make_method
 from optbench.optimizers.first_order.accelerated import nesterov_convex
 from optbench.optimizers.first_order.momentum import momentum
+from optbench.quantity import BEST_SUBOPTIMALITY
 from optbench.report.found import save_found
 from optbench.run import run
 
@@ -153,6 +154,7 @@ def test_the_unrolled_run_is_the_run(method):
         ({"direction": "identity"}, "no bound on the runs of an optimizer"),
         ({"assumptions": ()}, "its class needs no convexity"),
         ({"steps": {"learning_rate": lambda L, R: 1 / (L * R)}}, "its steps depend on R"),
+        ({"quantity": BEST_SUBOPTIMALITY}, "min_{i<=k} f(x_i) - f*, or its formula, is for NumPy"),
     ],
 )
 def test_what_cannot_be_attacked_is_refused(fields: dict, why: str):

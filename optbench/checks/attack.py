@@ -229,10 +229,7 @@ def _attack_at(theorem: Theorem, family: Family, setting: Mapping[str, float]) -
         return sign * ratio(problem_of(arguments), arguments["start"])
 
     with jax.enable_x64(True):
-        free = jax.vmap(family.draw)(jnp.stack([jax.random.key(seed) for seed in SEEDS]))
-        found, values = jax.jit(jax.vmap(lambda f: _climb(objective, f)))(free)
-        values = np.asarray(values)
-        best = jax.tree.map(lambda leaf: leaf[np.nanargmax(values)], found)
+        best, values = _searched(theorem, family, objective)
         arguments = jax.tree.map(np.asarray, family.make(best, convexity))
     instance = Instance("given", problem_of(arguments))
     return Attack(
@@ -246,6 +243,27 @@ def _attack_at(theorem: Theorem, family: Family, setting: Mapping[str, float]) -
         strong_convexity=convexity,
         comparison=compare_on(theorem, instance, setting),
     )
+
+
+def _searched(
+    theorem: Theorem, family: Family, objective: Callable[[Free], jax.Array]
+) -> tuple[Free, np.ndarray]:
+    """The best of all free numbers, and [S] the highest value from each random start.
+
+    Raises:
+        OptbenchError: the quantity or the formula cannot be traced.
+    """
+    free = jax.vmap(family.draw)(jnp.stack([jax.random.key(seed) for seed in SEEDS]))
+    try:
+        found, values = jax.jit(jax.vmap(lambda f: _climb(objective, f)))(free)
+    except jax.errors.TracerArrayConversionError as error:
+        raise OptbenchError(
+            f"{theorem.name} cannot be attacked: {theorem.quantity.name}, or its formula, is "
+            "for NumPy arrays alone",
+            "attack a bound on the last point of a run",
+        ) from error
+    values = np.asarray(values)
+    return jax.tree.map(lambda leaf: leaf[np.nanargmax(values)], found), values
 
 
 def _step_attacked(theorem: Theorem, setting: Mapping[str, float]) -> int:

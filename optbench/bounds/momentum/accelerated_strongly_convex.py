@@ -14,6 +14,7 @@ from jax.flatten_util import ravel_pytree
 from optbench import trees
 from optbench.assumption import EXACT_GRADIENTS, QUADRATIC, SMOOTH, STRONGLY_CONVEX
 from optbench.bound import Theorem
+from optbench.bounds.adaptive.quantities import by_recursion
 from optbench.bounds.instances import (
     SMOOTHNESS,
     extreme_parabolas,
@@ -118,7 +119,7 @@ def _spectra() -> tuple[Instance, ...]:
 _rate = functools.partial(
     Theorem,
     method=Recursion("iteration matrix of Nesterov's method", _spectral_radius),
-    quantity=DISTANCE,
+    quantity=by_recursion("largest |eigenvalue| of a step", r"\rho"),
     assumptions=(),
     direction="identity",
     given={"L": "the largest curvature", "mu": "the least curvature"},

@@ -71,7 +71,6 @@ def anderson_gmres() -> Theorem:
         quantity=NEXT_TO_GMRES,
         direction="identity",
         formula=lambda k: np.ones_like(k),
-        tolerance=1e-6,
         k_range=(1, DIM - 1),
         attained_at=range(1, DIM),
         instances=lambda: [

@@ -6,11 +6,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from optbench.bounds.adaptive.quantities import by_recursion
 from optbench.case import Case
 from optbench.method import Method
 from optbench.problem import Problem
 from optbench.recursion import Path, Recursion
 from optbench.run import run_on
+
+APART = by_recursion(
+    "|x_k - B y_k| / max_i |B (y_i - y_0)|",
+    r"\|x_k - B y_k\| / \max_i \|B (y_i - y_0)\|",
+)
 
 
 class Twins(NamedTuple):

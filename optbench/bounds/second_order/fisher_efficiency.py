@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from optbench.bound import Theorem
+from optbench.bounds.adaptive.quantities import by_recursion
 from optbench.bounds.instances import DIM, NUM_RANDOM
+from optbench.bounds.stochastic.moments import MEAN_SQUARE
 from optbench.case import Case, Instance
-from optbench.quantity import SQUARED_DISTANCE, Quantity
 from optbench.recursion import Path, Recursion
 
 TAIL = 1e-12  # probability of the counts that an expectation leaves out
@@ -62,7 +63,7 @@ def ng_fisher_efficiency_exact() -> Theorem:
         given={"s2": "trace of the covariance"},
         method=Recursion("moments of the online natural gradient", _moments_of_the_mean),
         steps={"learning_rate": lambda: 1.0},
-        quantity=SQUARED_DISTANCE,
+        quantity=MEAN_SQUARE,
         formula=lambda k, s2: s2 / k,
         instances=lambda: [
             case("worst", "line", [1.5], [[4.0]]),
@@ -71,13 +72,7 @@ def ng_fisher_efficiency_exact() -> Theorem:
     )
 
 
-TIMES_ERROR = Quantity(
-    "t E |theta_t - theta*|^2",
-    r"t\, E (\theta_t - \theta_\star)^2",
-    (),
-    SQUARED_DISTANCE.observe,
-    SQUARED_DISTANCE.rounding,
-)
+TIMES_ERROR = by_recursion("t E |theta_t - theta*|^2", r"t\, E (\theta_t - \theta_\star)^2")
 
 
 def _poisson_error(case: Case, k: np.ndarray, learning_rate: float) -> Path:

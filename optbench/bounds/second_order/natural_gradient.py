@@ -10,7 +10,7 @@ import numpy as np
 from optbench.assumption import EXACT_GRADIENTS
 from optbench.bound import Theorem
 from optbench.bounds.instances import DIM, FAR, NUM_RANDOM
-from optbench.bounds.second_order.agreement import Twins, agreement
+from optbench.bounds.second_order.agreement import APART, Twins, agreement
 from optbench.bounds.second_order.instances import logistic_regression, tumors
 from optbench.bounds.second_order.least_squares import OUTPUTS
 from optbench.case import Case, Instance
@@ -46,7 +46,7 @@ def ng_expfam_newton() -> Theorem:
         direction="identity",
         method=agreement(make_method(natural_gradient_dense, damping=0.0)),
         steps={"learning_rate": lambda: 1.0},
-        quantity=RELATIVE_DISTANCE,
+        quantity=APART,
         formula=lambda k: 0.0 * k,
         k_range=(0, 5),
         instances=lambda: [

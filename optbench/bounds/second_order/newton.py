@@ -16,7 +16,7 @@ from optbench.assumption import (
 )
 from optbench.bound import Theorem
 from optbench.bounds.instances import DIM, members
-from optbench.bounds.second_order.agreement import Twins, agreement
+from optbench.bounds.second_order.agreement import APART, Twins, agreement
 from optbench.bounds.second_order.instances import (
     curvatures_at_minimizer,
     linear_members,
@@ -234,7 +234,7 @@ def newton_affine_invariance() -> Theorem:
         source="Boyd and Vandenberghe (2004), section 9.5.1",
         method=agreement(make_method(newton)),
         steps=_FULL,
-        quantity=DISTANCE,
+        quantity=APART,
         formula=lambda k: 0.0 * k,
         direction="identity",
         k_range=(0, 6),

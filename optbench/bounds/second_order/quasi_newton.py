@@ -13,7 +13,7 @@ import optax
 from optbench import trees
 from optbench.bound import Theorem
 from optbench.bounds.instances import NUM_RANDOM, quadratic
-from optbench.bounds.second_order.agreement import Twins, agreement
+from optbench.bounds.second_order.agreement import APART, Twins, agreement
 from optbench.bounds.second_order.instances import tumor_regression
 from optbench.case import Case, Condition, Instance
 from optbench.method import make_method
@@ -248,11 +248,10 @@ def bfgs_els_equals_cg() -> Theorem:
         latex=r"x_k^{BFGS} = x_k^{CG}",
         source="Nazareth (1979); Nocedal and Wright (2006), Theorem 6.4",
         direction="identity",
-        tolerance=1e-8,
         parameters={"memory": (1.0, 10.0)},
         method=agreement(make_method(exact_lbfgs)),
         steps={"learning_rate": lambda: 1.0, "memory_size": lambda memory: int(memory)},
-        quantity=DISTANCE,
+        quantity=APART,
         formula=lambda k: 0.0 * k,
         k_range=(1, 5),
         instances=lambda memory: [

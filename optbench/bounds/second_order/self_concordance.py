@@ -10,6 +10,7 @@ import numpy as np
 from optbench import trees
 from optbench.assumption import CONVEX, EXACT_GRADIENTS, MINIMIZER, MINIMUM
 from optbench.bound import Theorem
+from optbench.bounds.adaptive.quantities import by_recursion
 from optbench.bounds.instances import FAR, NUM_RANDOM
 from optbench.bounds.second_order.barrier_instances import (
     barrier_members,
@@ -251,7 +252,7 @@ def sc_newton_iterations() -> Theorem:
         parameters={"alpha": (0.1, 0.15), "beta": (0.5, 0.9)},
         method=Recursion("steps of damped_newton", _iterations),
         steps={"slope_fraction": lambda alpha: alpha, "shrink": lambda beta: beta},
-        quantity=SUBOPTIMALITY,
+        quantity=by_recursion("steps to f - f* <= eps", "N"),
         formula=bound,
         k_range=(1, 1),
         instances=lambda alpha, beta: [
