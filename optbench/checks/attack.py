@@ -26,7 +26,9 @@ from optbench.problem import Problem
 
 SEEDS = (0, 1, 2, 3, 4)
 SMOOTHNESS, STRONG_CONVEXITY = 4.0, 0.25  # of the class that is searched
-CLIMB = 3000  # steps of Adam
+CLIMB = 3000  # steps of Adam, at most
+STRETCH = 500  # steps after which it is asked whether that is enough
+NEAR = 1e-4  # of a path that has found the bound attained
 RATE = 0.03
 KNOTS = 6  # on each side of x*, in each coordinate
 DIM = 2
@@ -255,14 +257,13 @@ def _searched(
     """
     free = jax.vmap(family.draw)(jnp.stack([jax.random.key(seed) for seed in SEEDS]))
     try:
-        found, values = jax.jit(jax.vmap(lambda f: _climb(objective, f)))(free)
+        found, values = _climb(objective, free)
     except jax.errors.TracerArrayConversionError as error:
         raise OptbenchError(
             f"{theorem.name} cannot be attacked: {theorem.quantity.name}, or its formula, is "
             "for NumPy arrays alone",
             "attack a bound on the last point of a run",
         ) from error
-    values = np.asarray(values)
     return jax.tree.map(lambda leaf: leaf[np.nanargmax(values)], found), values
 
 
@@ -310,8 +311,15 @@ def _of_path(problem: Problem, path: Unrolled, k: int) -> dict[str, jax.Array]:
     }
 
 
-def _climb(objective: Callable[[Free], jax.Array], free: Free) -> tuple[Free, jax.Array]:
-    """The best point on the path of Adam, and its value."""
+def _climb(objective: Callable[[Free], jax.Array], starts: Free) -> tuple[Free, np.ndarray]:
+    """[S] the best points on the paths of Adam, and their values.
+
+    Ends early once a path has come to within `NEAR` of the bound and has not crossed it.
+
+    Args:
+        objective: log(observed / bound), or its negative at a lower bound.
+        starts: free numbers, leaves of shape [S, ...].
+    """
     adam = optax.adam(optax.cosine_decay_schedule(RATE, CLIMB))
 
     def tick(carry: Any, _: Any) -> tuple[Any, None]:
@@ -324,6 +332,11 @@ def _climb(objective: Callable[[Free], jax.Array], free: Free) -> tuple[Free, ja
         moved = optax.apply_updates(free, updates)
         return (moved, state, best, jnp.fmax(value, highest)), None
 
-    first = free, adam.init(free), free, jnp.asarray(-jnp.inf)
-    (_, _, best, highest), _ = jax.lax.scan(tick, first, length=CLIMB)
-    return best, highest
+    stretch = min(STRETCH, CLIMB)
+    advance = jax.jit(jax.vmap(lambda carry: jax.lax.scan(tick, carry, length=stretch)[0]))
+    carry = starts, jax.vmap(adam.init)(starts), starts, jnp.full(len(SEEDS), -jnp.inf)
+    for _ in range(0, CLIMB, stretch):
+        carry = advance(carry)
+        if abs(float(carry[3].max())) <= NEAR:
+            break
+    return carry[2], np.asarray(carry[3])
