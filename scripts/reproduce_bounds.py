@@ -1,6 +1,4 @@
-"""Reproduce the theorems: compare each with runs, search for worst instances, draw both.
-
-Writes bounds.txt, bounds.md, bounds.csv, attacks.txt and a figure per theorem.
+"""Reproduce the theorems: compare each with runs, draw it, search for worst instances.
 
 Examples:
     python scripts/reproduce_bounds.py
@@ -17,7 +15,6 @@ from pathlib import Path
 from optbench import check_bound
 from optbench.bounds.names import THEOREMS
 from optbench.catalog import collect
-from optbench.checks import BoundReport
 from optbench.checks.attack import attack
 from optbench.cli.attacking import as_text as attacks_as_text
 from optbench.cli.bounds import as_text
@@ -48,10 +45,8 @@ def main(folder: Path = FOLDER) -> int:
     enable_compilation_cache()
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as beside:
         searched = beside.submit(attacks)
-        reports: list[tuple[str, BoundReport]] = [
-            (group_of(theorem), check_bound(theorem()))
-            for theorem in counted("comparing", list(collect(THEOREMS, "Theorem").values()))
-        ]
+        theorems = list(collect(THEOREMS, "Theorem").values())
+        reports = [(group_of(t), check_bound(t())) for t in counted("comparing", theorems)]
         write_bounds(reports, folder)
         print(as_text(reports, WIDTH))
         plot_bounds(counted("drawing", [report for _, report in reports]), folder / "figures")
