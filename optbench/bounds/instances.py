@@ -16,6 +16,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from optbench.bounds.real_data import tumors, with_ones
 from optbench.case import Instance
 from optbench.problem import Constants, Problem
 from optbench.start import start_near
@@ -181,14 +182,11 @@ def ridge_regression(l2: float) -> Problem:
     Args:
         l2: weight of the penalty; without it mu is 1.3e-4, and L / mu 1e5.
     """
-    from sklearn.datasets import load_breast_cancer
-
-    features, labels = load_breast_cancer(return_X_y=True)
-    features = (features - features.mean(axis=0)) / features.std(axis=0)
-    features = np.hstack([features, np.ones((len(features), 1))])
+    features, labels = tumors()
+    features = with_ones(features)
     num_samples, dim = features.shape
     rows = np.vstack([features / np.sqrt(num_samples), np.sqrt(l2) * np.eye(dim)])
-    targets = np.concatenate([(2.0 * labels - 1) / np.sqrt(num_samples), np.zeros(dim)])
+    targets = np.concatenate([labels / np.sqrt(num_samples), np.zeros(dim)])
     minimizer = np.linalg.lstsq(rows, targets, rcond=None)[0]
     curvatures = np.linalg.eigvalsh(rows.T @ rows)
     return Problem(

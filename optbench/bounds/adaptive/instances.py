@@ -9,6 +9,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from optbench.bounds import real_data
 from optbench.bounds.instances import DIM, RADIUS, SMOOTHNESS, robust_loss
 from optbench.problem import Constants, Problem
 from optbench.start import start_near
@@ -32,19 +33,13 @@ def near_minimizer(problem: Problem) -> Problem:
 
 def _patients() -> tuple[np.ndarray, np.ndarray]:
     """[442, 5] features of diabetes and [442] the progression of the disease, standardized."""
-    from sklearn.datasets import load_diabetes
-
-    features, targets = map(np.asarray, load_diabetes(return_X_y=True))
-    features = features[:, :DIM]
-    features = (features - features.mean(axis=0)) / features.std(axis=0)
-    return features, (targets - targets.mean()) / targets.std()
+    features, progression = real_data.diabetes()
+    return features[:, :DIM], progression
 
 
 def tumors() -> np.ndarray:
     """[569, 5] the first five features of breast_cancer, as they are."""
-    from sklearn.datasets import load_breast_cancer
-
-    return np.asarray(load_breast_cancer(return_X_y=True)[0])[:, :DIM]
+    return real_data.tumors()[0][:, :DIM]
 
 
 @functools.lru_cache(maxsize=1)

@@ -20,6 +20,7 @@ from optbench.bounds.instances import (
     quadratic,
     robust_loss,
 )
+from optbench.bounds.real_data import iris
 from optbench.case import Instance
 from optbench.problem import Constants, Problem
 from optbench.start import start_near
@@ -300,12 +301,8 @@ def separable_examples(seed: int) -> Problem:
 @functools.lru_cache(maxsize=1)
 def separable_iris() -> Problem:
     """Iris setosa against the two other species: 150 flowers, 4 standardized features and a one."""
-    from sklearn.datasets import load_iris
-
-    features, species = load_iris(return_X_y=True)
-    features = (features - features.mean(axis=0)) / features.std(axis=0)
-    features = np.hstack([features, np.ones((len(features), 1))])
-    return _separable("separable_iris", np.where(species == 0, 1.0, -1.0)[:, None] * features)
+    features, labels = iris()
+    return _separable("separable_iris", labels[:, None] * features)
 
 
 def _separable(name: str, rows: np.ndarray) -> Problem:

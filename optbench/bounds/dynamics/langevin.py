@@ -9,6 +9,7 @@ import scipy.integrate
 
 from optbench.bound import Theorem
 from optbench.bounds.adaptive.quantities import by_recursion
+from optbench.bounds.real_data import flowers
 from optbench.case import Case, Condition, Instance
 from optbench.recursion import Path, Recursion
 
@@ -69,9 +70,7 @@ def _random(seed: int) -> Instance:
 
 def _iris() -> Instance:
     """The precision of four features of iris, divided by its largest entry, from a point mass."""
-    from sklearn.datasets import load_iris
-
-    precision = np.linalg.inv(np.cov(np.asarray(load_iris(return_X_y=True)[0]).T))
+    precision = np.linalg.inv(np.cov(flowers()[0].T))
     law = Normal(precision / np.abs(precision).max(), np.ones(4), np.zeros((4, 4)))
     return Instance("data", _case("iris", law))
 

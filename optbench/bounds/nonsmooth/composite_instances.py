@@ -20,7 +20,7 @@ from optbench.bounds.instances import (
     SMOOTHNESS,
     STRONG_CONVEXITY,
 )
-from optbench.bounds.nonsmooth.real_data import diabetes, squares_of_irises
+from optbench.bounds.real_data import diabetes, squares_of_irises
 from optbench.case import Instance
 from optbench.problem import Constants, Params, Problem
 from optbench.start import start_near

@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from optbench.bounds.instances import FAR, NUM_RANDOM, RADIUS
-from optbench.bounds.nonsmooth.real_data import diabetes
+from optbench.bounds.real_data import diabetes
 from optbench.case import Instance, InstanceKind
 from optbench.problem import Constants, Params, Problem
 

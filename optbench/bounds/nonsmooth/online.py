@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from optbench.bound import Theorem
-from optbench.bounds.nonsmooth.real_data import iris
 from optbench.bounds.nonsmooth.simplex_instances import nearest_in_hull
+from optbench.bounds.real_data import iris
 from optbench.case import Case, Condition, Instance
 from optbench.quantity import EPS, SUBOPTIMALITY
 from optbench.recursion import Path, Recursion

@@ -16,7 +16,7 @@ from optbench.bounds.instances import (
     STRONG_CONVEXITY,
     robust_regression,
 )
-from optbench.bounds.nonsmooth.real_data import squares_of_irises
+from optbench.bounds.real_data import squares_of_irises
 from optbench.problem import Constants, Params, Problem
 from optbench.start import start_near
 

@@ -16,7 +16,7 @@ import scipy.optimize
 
 from optbench.assumption import Assumption
 from optbench.bounds.instances import DIM, NUM_RANDOM
-from optbench.bounds.nonsmooth.real_data import iris
+from optbench.bounds.real_data import iris
 from optbench.case import Instance, InstanceKind
 from optbench.problem import Constants, Params, Problem
 

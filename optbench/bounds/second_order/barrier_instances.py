@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from optbench.bounds.instances import DIM, FAR, NUM_RANDOM
+from optbench.bounds.real_data import tumors
 from optbench.case import Instance
 from optbench.problem import Constants, Problem
 from optbench.start import start_near
@@ -90,10 +91,8 @@ def exponential_regression() -> Problem:
     u_i = a_i.x is the rate: of breast_cancer, a_i are a one and 4 positive features over their
     means, and y_i is the area of a tumor over its mean, for the first ten tumors.
     """
-    from sklearn.datasets import load_breast_cancer
-
-    raw, _ = load_breast_cancer(return_X_y=True)
-    features = np.asarray(raw / raw.mean(axis=0))[: 2 * DIM]
+    raw, _ = tumors()
+    features = (raw / raw.mean(axis=0))[: 2 * DIM]
     rows = np.column_stack([np.ones(len(features)), features[:, [1, 4, 8, 9]]])
     targets = features[:, 3]
     minimizer = np.array([1.0, 0.0, 0.0, 0.0, 0.0])

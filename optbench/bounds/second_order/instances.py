@@ -17,12 +17,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from optbench.bounds import real_data
 from optbench.bounds.instances import (
     DIM,
     extreme_parabolas,
     members,
     quadratic,
 )
+from optbench.bounds.real_data import with_ones
 from optbench.case import Instance
 from optbench.problem import Constants, Problem
 from optbench.start import start_near
@@ -231,12 +233,8 @@ def tumors() -> tuple[np.ndarray, np.ndarray]:
     Texture, smoothness, symmetry and fractal dimension, standardized, and a one; benign +1,
     malignant -1.
     """
-    from sklearn.datasets import load_breast_cancer
-
-    raw, labels = load_breast_cancer(return_X_y=True)
-    features = np.asarray(raw)[:, [1, 4, 8, 9]]
-    features = (features - features.mean(axis=0)) / features.std(axis=0)
-    return np.hstack([features, np.ones((len(features), 1))]), 2.0 * np.asarray(labels) - 1
+    features, labels = real_data.tumors()
+    return with_ones(features[:, [1, 4, 8, 9]]), labels
 
 
 @functools.lru_cache(maxsize=8)

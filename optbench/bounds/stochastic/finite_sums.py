@@ -9,6 +9,7 @@ import scipy.linalg
 from numpy.typing import ArrayLike
 
 from optbench.bounds.instances import RADIUS, SMOOTHNESS, STRONG_CONVEXITY
+from optbench.bounds.real_data import flowers, patients, standardized
 from optbench.bounds.stochastic.moments import FiniteSum
 from optbench.case import Case, Condition, Instance, InstanceKind
 
@@ -100,9 +101,7 @@ def noisy_parabolas() -> tuple[Instance, ...]:
     The real data are the lengths of 150 iris petals: their mean minimizes the mean of
     (x - y_i)^2 / 2, and x_0 = 0.
     """
-    from sklearn.datasets import load_iris
-
-    lengths = np.asarray(load_iris(return_X_y=True)[0])[:, 2]
+    lengths = flowers()[0][:, 2]
     mean = float(lengths.mean())
     return (
         Instance("worst", parabola_sum("coin", SMOOTHNESS, [-0.7, 0.7])),
@@ -157,11 +156,7 @@ def diabetes(consistent: bool) -> FiniteSum:
 
     The targets are standardized; of a consistent system, they are replaced by their fit.
     """
-    from sklearn.datasets import load_diabetes
-
-    rows, targets = (np.asarray(array)[:100] for array in load_diabetes(return_X_y=True))
-    rows = (rows - rows.mean(axis=0)) / rows.std(axis=0)
-    targets = (targets - targets.mean()) / targets.std()
+    rows, targets = (standardized(array[:100]) for array in patients())
     minimizer = np.linalg.lstsq(rows, targets, rcond=None)[0]
     residuals = np.zeros(len(rows)) if consistent else targets - rows @ minimizer
     return regression(rows, residuals, -minimizer)

@@ -9,6 +9,7 @@ import numpy as np
 
 from optbench.bound import Theorem
 from optbench.bounds.instances import SMOOTHNESS
+from optbench.bounds.real_data import flowers
 from optbench.bounds.stochastic.finite_sums import (
     MEAN_CLASS,
     mixed,
@@ -70,9 +71,7 @@ def _quadratic(seed: int) -> Case:
 
 def _petals() -> Case:
     """The covariance of three measures of 150 irises, as the Hessian."""
-    from sklearn.datasets import load_iris
-
-    hessian = np.cov(load_iris(return_X_y=True)[0][:, :3].T)
+    hessian = np.cov(flowers()[0][:, :3].T)
     return sum_case("iris", uniform(hessian[None], np.zeros((1, 3)), np.ones(3)))
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from optbench.bound import Theorem
 from optbench.bounds.instances import RADIUS, SMOOTHNESS, STRONG_CONVEXITY
+from optbench.bounds.real_data import flowers
 from optbench.bounds.stochastic.finite_sums import (
     MEAN_CLASS,
     MEANING,
@@ -231,11 +232,9 @@ def _batch_variance(case: Case, k: np.ndarray) -> Path:
 
 
 def _rows_to_sample() -> tuple[Instance, ...]:
-    from sklearn.datasets import load_iris
-
     sets = {
         "random": np.random.default_rng(0).standard_normal((6, 2)),
-        "iris": np.asarray(load_iris(return_X_y=True)[0])[::25],
+        "iris": flowers()[0][::25],
     }
     return tuple(
         Instance(
