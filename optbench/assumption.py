@@ -1,4 +1,4 @@
-"""What must be known of a problem: the assumptions of theorems."""
+"""What must be known of a problem, or of a case: the assumptions of theorems."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from optbench.problem import Problem
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Assumption:
-    """What a theorem needs to be known of a problem.
+    """What a theorem needs to be known of a problem, or of a case where it is about a recursion.
 
     Attributes:
-        name: what follows "needs", such as "smoothness" or "a minimizer".
-        holds: whether a problem is known to satisfy it.
-        hint: how a problem says that it does.
+        name: what follows "needs", such as "smoothness", "a minimizer" or "short steps".
+        holds: whether a problem, or a case, is known to satisfy it.
+        hint: how a problem says that it does, or what to change.
     """
 
     name: str
-    holds: Callable[[Problem], bool]
+    holds: Callable[[Any], bool]
     hint: str
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from optbench import trees
 from optbench.assumption import Assumption
-from optbench.case import Case, Condition, Instance
+from optbench.case import Case, Instance
 from optbench.errors import OptbenchError
 from optbench.formula import Formula, apply, kept, over_steps, symbols_of
 from optbench.method import Method
@@ -68,7 +68,7 @@ class Theorem:
     formula: Formula
     quantity: Quantity
     instances: Callable[..., Sequence[Instance]]
-    assumptions: tuple[Assumption | Condition, ...] = ()
+    assumptions: tuple[Assumption, ...] = ()
     also: tuple[Method, ...] = ()
     steps: Mapping[str, Formula] = dataclasses.field(default_factory=dict)
     direction: Direction = "upper"
@@ -131,7 +131,7 @@ class Theorem:
         return tuple(letter for letter in letters if letter not in own)
 
     @property
-    def needs(self) -> tuple[Assumption | Condition, ...]:
+    def needs(self) -> tuple[Assumption, ...]:
         """Its assumptions, and what its symbols and its quantity need to be known."""
         if isinstance(self.method, Recursion):
             return self.assumptions
@@ -213,7 +213,7 @@ def refuse_outsiders(theorem: Theorem, subject: Problem | Case) -> None:
             f"{subject.name!r}",
             "check it on its own instances: leave the problem out",
         )
-    missing: list[Any] = [a for a in theorem.needs if not a.holds(subject)]  # type: ignore[arg-type]
+    missing = [a for a in theorem.needs if not a.holds(subject)]
     if missing:
         kind = "case" if isinstance(subject, Case) else "problem"
         raise OptbenchError(
@@ -343,6 +343,6 @@ def _fixes(method: Method | None, name: str) -> bool:
     return method is not None and (name in dict(method.arguments) or _fixes(method.inner, name))
 
 
-def _listed(assumptions: Sequence[Assumption | Condition]) -> str:
+def _listed(assumptions: Sequence[Assumption]) -> str:
     *names, last = [a.name for a in assumptions]
     return f"{', '.join(names)} and {last}" if names else last

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from optbench.problem import Problem
@@ -24,21 +24,6 @@ class Case:
     name: str
     symbols: Mapping[str, float]
     data: Any = None
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class Condition:
-    """What a theorem about a recursion needs of a case, such as a step size within a range.
-
-    Attributes:
-        name: what follows "needs".
-        holds: whether a case satisfies it.
-        hint: what to change.
-    """
-
-    name: str
-    holds: Callable[[Case], bool]
-    hint: str
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from optbench.assumption import Assumption
 from optbench.bound import Theorem
 from optbench.bounds.adaptive.adagrad import adagrad_norm
 from optbench.bounds.adaptive.in_order import in_order, linear_game
 from optbench.bounds.adaptive.instances import tumors
 from optbench.bounds.adaptive.quantities import by_recursion
 from optbench.bounds.instances import DIM
-from optbench.case import Case, Condition, Instance
+from optbench.case import Case, Instance
 from optbench.method import Method, make_method
 from optbench.optimizers.adaptive.moment_variants import amsgrad
 from optbench.optimizers.adaptive.moments import adagrad, adam
@@ -26,7 +27,7 @@ ROUNDS = 100
 RADIUS = 0.75  # of the box |x_i| <= r
 REGRET = by_recursion("regret after T rounds", "R_T")
 AVERAGE_REGRET = by_recursion("mean regret", "R_T / T")
-LINEAR_GAME = Condition(
+LINEAR_GAME = Assumption(
     name="a game of linear losses over a box",
     holds=lambda case: isinstance(case.data, Problem) and case.data.constrained,
     hint="give a Case whose data is a `linear_game`",

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from optbench import trees
-from optbench.assumption import EXACT_GRADIENTS, SMOOTH, STRONGLY_CONVEX
+from optbench.assumption import EXACT_GRADIENTS, SMOOTH, STRONGLY_CONVEX, Assumption
 from optbench.bound import Theorem
 from optbench.bounds.descent.instances import corner_parabola
 from optbench.bounds.instances import (
@@ -23,7 +23,7 @@ from optbench.bounds.instances import (
     ridge_regression,
     robust_regression,
 )
-from optbench.case import Case, Condition, Instance, InstanceKind
+from optbench.case import Case, Instance, InstanceKind
 from optbench.formula import contracted
 from optbench.method import make_method
 from optbench.optimizer import Optimizer, Scalar, State, Step
@@ -108,7 +108,7 @@ def gd_exact_ls() -> Theorem:
     )
 
 
-POSITIVE_DEFINITE = Condition(
+POSITIVE_DEFINITE = Assumption(
     name="a positive definite matrix",
     holds=lambda case: bool(np.linalg.eigvalsh(case.data[0])[0] > 0),
     hint="give a symmetric matrix whose eigenvalues are positive",

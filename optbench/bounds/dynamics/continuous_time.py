@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from optbench.assumption import Assumption
 from optbench.bound import Theorem
 from optbench.bounds.adaptive.instances import diabetes
 from optbench.bounds.dynamics.flows import (
@@ -19,19 +20,19 @@ from optbench.bounds.dynamics.flows import (
     robust,
 )
 from optbench.bounds.instances import RADIUS, STRONG_CONVEXITY, parabola, quadratic
-from optbench.case import Case, Condition, Instance
+from optbench.case import Case, Instance
 from optbench.quantity import DISTANCE, SUBOPTIMALITY
 from optbench.recursion import Path, Recursion
 
 TIME_STEP = 0.5  # t = k / 2
 ATTAINED_AT = (1, 2, 5, 10, 20)
 GIVEN = {"mu": "strong convexity", "R": "|x_0 - x*|", "f0": "f(x_0) - f*"}
-CONVEX_POTENTIAL = Condition(
+CONVEX_POTENTIAL = Assumption(
     name="a convex potential",
     holds=lambda case: isinstance(case.data, Potential),
     hint="give a Case whose data is a Potential",
 )
-STRONGLY_CONVEX_POTENTIAL = Condition(
+STRONGLY_CONVEX_POTENTIAL = Assumption(
     name="a strongly convex potential",
     holds=lambda case: CONVEX_POTENTIAL.holds(case) and case.symbols["mu"] > 0,
     hint="give a Case whose mu is positive",

@@ -7,10 +7,11 @@ from typing import NamedTuple
 import numpy as np
 import scipy.integrate
 
+from optbench.assumption import Assumption
 from optbench.bound import Theorem
 from optbench.bounds.adaptive.quantities import by_recursion
 from optbench.bounds.real_data import flowers
-from optbench.case import Case, Condition, Instance
+from optbench.case import Case, Instance
 from optbench.recursion import Path, Recursion
 
 ACCURACY = 1e-9  # granted to what a solver with a relative tolerance of 1e-12 finds
@@ -188,7 +189,7 @@ def _stationary_variance(case: Case, k: np.ndarray, learning_rate: float) -> Pat
     return Path(np.array(variances)[k])
 
 
-SHORT_STEPS = Condition(
+SHORT_STEPS = Assumption(
     name="a curvature below 2",
     holds=lambda case: 0 < case.symbols["lam"] < 2,
     hint="with the step 1 the algorithm has a stationary distribution for 0 < lam < 2 only",

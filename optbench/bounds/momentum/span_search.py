@@ -6,12 +6,12 @@ import numpy as np
 import scipy.optimize
 
 from optbench import trees
-from optbench.assumption import CONVEX, SMOOTH
+from optbench.assumption import CONVEX, SMOOTH, Assumption
 from optbench.bound import Theorem
 from optbench.bounds.instances import FAR, NUM_RANDOM, robust_regression
 from optbench.bounds.momentum.lower_instances import RESISTED, resisting
 from optbench.bounds.momentum.optimized_gradient import last_weights
-from optbench.case import Case, Condition, Instance, InstanceKind
+from optbench.case import Case, Instance, InstanceKind
 from optbench.problem import Problem
 from optbench.quantity import SUBOPTIMALITY
 from optbench.recursion import Path, Recursion
@@ -44,7 +44,7 @@ def _span_search(case: Case, k: np.ndarray) -> Path:
     return Path(np.array(gaps)[k], rounding=1e-9)
 
 
-SMOOTH_CONVEX = Condition(
+SMOOTH_CONVEX = Assumption(
     name="a smooth convex problem",
     holds=lambda case: SMOOTH.holds(case.data) and CONVEX.holds(case.data),
     hint="give a case whose data is such a problem",

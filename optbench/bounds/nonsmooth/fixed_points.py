@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 import numpy as np
 
+from optbench.assumption import Assumption
 from optbench.bound import Theorem
 from optbench.bounds.instances import RADIUS
-from optbench.case import Case, Condition, Instance
+from optbench.case import Case, Instance
 from optbench.quantity import DISTANCE
 from optbench.recursion import Path, Recursion
 
@@ -80,7 +81,7 @@ def game(dim: int) -> Case:
     return Case(name=f"game[dim={dim}]", symbols={"R": 3 * np.sqrt(2.0)}, data=matrix)
 
 
-_ORTHOGONAL = Condition(
+_ORTHOGONAL = Assumption(
     name="an orthogonal matrix",
     holds=lambda case: bool(np.allclose(case.data.T @ case.data, np.eye(len(case.data)))),
     hint="give Case.data, an orthogonal matrix",
@@ -216,7 +217,7 @@ def _is_nonexpansive(case: Case) -> bool:
     return fixed and bool(np.all(after <= apart * (1 + 1e-12)))
 
 
-_NONEXPANSIVE = Condition(
+_NONEXPANSIVE = Assumption(
     name="a nonexpansive map with fixed point 0",
     holds=_is_nonexpansive,
     hint="give Case.data, a map T with T 0 = 0 and |T x - T y| <= |x - y|, and x_0",

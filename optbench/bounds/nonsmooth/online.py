@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from optbench.assumption import Assumption
 from optbench.bound import Theorem
 from optbench.bounds.nonsmooth.simplex_instances import nearest_in_hull
 from optbench.bounds.real_data import iris
-from optbench.case import Case, Condition, Instance
+from optbench.case import Case, Instance
 from optbench.quantity import EPS, SUBOPTIMALITY
 from optbench.recursion import Path, Recursion
 
@@ -72,7 +73,7 @@ def alternatives(num_rounds: int) -> Case:
     return Case(name="alternatives", symbols={"N": 2.0}, data=losses)
 
 
-_BETWEEN_0_AND_1 = Condition(
+_BETWEEN_0_AND_1 = Assumption(
     name="losses in [0, 1]",
     holds=lambda case: bool(np.all((case.data >= 0) & (case.data <= 1))),
     hint="give Case.data, losses [rounds, experts], scaled to [0, 1]",
@@ -190,7 +191,7 @@ def _is_within(case: Case) -> bool:
     return bool(np.all(slopes <= allowed)) and losses.diameter <= case.symbols["D"] * (1 + 8 * EPS)
 
 
-_WITHIN_G_AND_D = Condition(
+_WITHIN_G_AND_D = Assumption(
     name="gradients up to G on a set of diameter D",
     holds=_is_within,
     hint="give the largest |gradient| of Case.data as G, and its diameter as D",
@@ -289,7 +290,7 @@ def _separable(name: str, data: Labelled, normal: np.ndarray) -> Case:
     return Case(name=name, symbols={"r": float(longest), "gamma": float(margins.min())}, data=data)
 
 
-_SEPARATED = Condition(
+_SEPARATED = Assumption(
     name="a positive margin",
     holds=lambda case: case.symbols["gamma"] > 0,
     hint="give examples that a plane through 0 separates, and their margin as gamma",

@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 
+from optbench.assumption import Assumption
 from optbench.bound import Theorem
 from optbench.bounds.instances import RADIUS
 from optbench.bounds.nonsmooth.kinked_instances import LIPSCHITZ
-from optbench.case import Case, Condition, Instance
+from optbench.case import Case, Instance
 from optbench.quantity import BEST_SUBOPTIMALITY
 from optbench.recursion import Path, Recursion
 
@@ -93,7 +94,7 @@ _RULES: dict[str, Rule] = {
     "momentum": _momentum,
     "random combinations": _random,
 }
-_MOVES_ALONG_SUBGRADIENTS = Condition(
+_MOVES_ALONG_SUBGRADIENTS = Assumption(
     name="points in x_0 + the span of subgradients",
     holds=lambda case: callable(case.data),
     hint="give Case.data, a rule (subgradients [k, n], gaps [k], R) -> weights of the subgradients",

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from optbench.assumption import Assumption
 from optbench.bound import Theorem
 from optbench.bounds.instances import NUM_RANDOM
 from optbench.bounds.second_order.instances import tumors
-from optbench.case import Case, Condition, Instance
+from optbench.case import Case, Instance
 from optbench.quantity import DISTANCE, EPS, Quantity
 from optbench.recursion import Path, Recursion
 
-NARROW = Condition(
+NARROW = Assumption(
     name="singular values in (0, sqrt(3))",
     holds=lambda case: bool(
         np.all(np.linalg.svd(case.data[0])[1] > 0)

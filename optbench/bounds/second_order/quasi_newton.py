@@ -11,11 +11,12 @@ import numpy as np
 import optax
 
 from optbench import trees
+from optbench.assumption import Assumption
 from optbench.bound import Theorem
 from optbench.bounds.instances import NUM_RANDOM, quadratic
 from optbench.bounds.second_order.agreement import APART, Twins, agreement
 from optbench.bounds.second_order.instances import tumor_regression
-from optbench.case import Case, Condition, Instance
+from optbench.case import Case, Instance
 from optbench.method import make_method
 from optbench.optimizer import Optimizer, Scalar, State, Step
 from optbench.optimizers.first_order.linear_cg import conjugate_gradient
@@ -29,7 +30,7 @@ DIGITS = 120  # of the numbers in which BFGS is followed
 NEWTON_DECREMENT = Quantity(
     "Newton decrement at x_k", r"\lambda_k", (), DISTANCE.observe, DISTANCE.rounding
 )
-POSITIVE_DEFINITE = Condition(
+POSITIVE_DEFINITE = Assumption(
     name="a positive definite quadratic",
     holds=lambda case: case.symbols["mu"] > 0,
     hint="give a matrix with positive eigenvalues only",

@@ -8,10 +8,11 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import ArrayLike
 
+from optbench.assumption import Assumption
 from optbench.bounds.instances import RADIUS, SMOOTHNESS, STRONG_CONVEXITY
 from optbench.bounds.real_data import flowers, patients, standardized
 from optbench.bounds.stochastic.moments import FiniteSum
-from optbench.case import Case, Condition, Instance, InstanceKind
+from optbench.case import Case, Instance, InstanceKind
 
 SLACK = 1e-9  # relative: constants are eigenvalues, known to rounding
 MEANING = {
@@ -30,17 +31,17 @@ def _within(matrix: np.ndarray, least: float, largest: float) -> bool:
     return bool(symmetric and values.min() >= least - slack and values.max() <= largest + slack)
 
 
-MEAN_CLASS = Condition(
+MEAN_CLASS = Assumption(
     name="an L-smooth and mu-strongly convex mean",
     holds=lambda case: _within(case.data.hessian, case.symbols["mu"], case.symbols["L"]),
     hint="give it L and mu between which the eigenvalues of the mean Hessian lie",
 )
-TERMS_CLASS = Condition(
+TERMS_CLASS = Assumption(
     name="L_i-smooth and mu_i-strongly convex terms",
     holds=lambda case: _within(case.data.hessians, case.symbols["mu_i"], case.symbols["L_i"]),
     hint="give it L_i and mu_i between which the eigenvalues of all Hessians lie",
 )
-UNBIASED = Condition(
+UNBIASED = Assumption(
     name="gradients whose mean vanishes at x*, and whose mean square there is s2",
     holds=lambda case: (
         float(np.abs(case.data.probabilities @ case.data.gradients).max(initial=0.0))
@@ -49,7 +50,7 @@ UNBIASED = Condition(
     ),
     hint="write the sum in terms of x - x*, and set s2 to the mean squared gradient at x*",
 )
-INTERPOLATED = Condition(
+INTERPOLATED = Assumption(
     name="a minimizer that all terms share",
     holds=lambda case: not case.data.gradients.any(),
     hint="let all gradients vanish at x*",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from optbench.assumption import Assumption
 from optbench.bound import Theorem
 from optbench.bounds.stochastic.finite_sums import INTERPOLATED, SLACK, diabetes, mixed, sum_case
 from optbench.bounds.stochastic.moments import MEAN_SQUARE, FiniteSum, sgd
-from optbench.case import Case, Condition
+from optbench.case import Case
 
 
 def kaczmarz_case(name: str, rows: np.ndarray, start: np.ndarray) -> Case:
@@ -26,7 +27,7 @@ def kaczmarz_case(name: str, rows: np.ndarray, start: np.ndarray) -> Case:
     return sum_case(name, terms, smin2=smallest**2, fro2=float(norms.sum()))
 
 
-SINGULAR = Condition(
+SINGULAR = Assumption(
     name="a smallest singular value of A whose square is smin2",
     holds=lambda case: bool(
         np.linalg.eigvalsh(case.data.hessian)[0]

@@ -6,6 +6,7 @@ import itertools
 
 import numpy as np
 
+from optbench.assumption import Assumption
 from optbench.bound import Theorem
 from optbench.bounds.instances import SMOOTHNESS, STRONG_CONVEXITY
 from optbench.bounds.stochastic.finite_sums import (
@@ -26,7 +27,7 @@ from optbench.bounds.stochastic.moments import (
     squared_distance,
     suboptimality,
 )
-from optbench.case import Case, Condition, Instance
+from optbench.case import Case, Instance
 from optbench.recursion import Path, Recursion
 
 
@@ -91,7 +92,7 @@ def _is_coordinatewise(case: Case) -> bool:
     )
 
 
-COORDINATES = Condition(
+COORDINATES = Assumption(
     name="a curvature along coordinates of at most L_c, and sigma and R_L2 in their norm",
     holds=_is_coordinatewise,
     hint="set L_c, sigma and R_L2 to those of its Hessian",

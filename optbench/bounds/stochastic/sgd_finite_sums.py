@@ -6,6 +6,7 @@ import itertools
 
 import numpy as np
 
+from optbench.assumption import Assumption
 from optbench.bound import Theorem
 from optbench.bounds.instances import RADIUS, SMOOTHNESS, STRONG_CONVEXITY
 from optbench.bounds.real_data import flowers
@@ -31,7 +32,7 @@ from optbench.bounds.stochastic.moments import (
     sgd,
     suboptimality,
 )
-from optbench.case import Case, Condition, Instance
+from optbench.case import Case, Instance
 from optbench.quantity import EPS, Quantity
 from optbench.recursion import Path, Recursion
 
@@ -162,7 +163,7 @@ def _is_least_squares(case: Case) -> bool:
     return all((1 + SLACK) * case.symbols[letter] >= least[letter] for letter in ("R2", "sigma2"))
 
 
-LMS = Condition(
+LMS = Assumption(
     name="rows a and residuals e with E |a|^2 a a^T <= R2 H and E e^2 a a^T <= sigma2 H",
     holds=_is_least_squares,
     hint="set R2 and sigma2 to such constants",

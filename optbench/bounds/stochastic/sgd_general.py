@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from optbench.assumption import Assumption
 from optbench.bound import Theorem
 from optbench.bounds.instances import RADIUS, SMOOTHNESS
 from optbench.bounds.stochastic.finite_sums import (
@@ -23,7 +24,7 @@ from optbench.bounds.stochastic.finite_sums import (
 )
 from optbench.bounds.stochastic.moments import MEAN_GAP, FiniteSum, expectation, sgd, suboptimality
 from optbench.bounds.stochastic.paths import all_paths
-from optbench.case import Case, Condition, Instance
+from optbench.case import Case, Instance
 from optbench.quantity import SQUARED_GRADIENT_NORM
 from optbench.recursion import Path, Recursion
 
@@ -44,7 +45,7 @@ def _is_noise_bounded(case: Case) -> bool:
     )
 
 
-NOISE = Condition(
+NOISE = Assumption(
     name="a variance of the gradient of at most s2 + v |grad f|^2",
     holds=_is_noise_bounded,
     hint="let the noise at x* have random signs, and set v to the growth of the rest",
@@ -245,7 +246,7 @@ def _is_landscape(case: Case) -> bool:
     )
 
 
-LANDSCAPE = Condition(
+LANDSCAPE = Assumption(
     name="an L-smooth function that is nowhere negative, and noise of variance s2",
     holds=_is_landscape,
     hint="raise L or s2, or subtract the infimum of the function",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from optbench.assumption import Assumption
 from optbench.bound import Theorem
 from optbench.bounds.instances import RADIUS, SMOOTHNESS
 from optbench.bounds.stochastic.finite_sums import (
@@ -21,7 +22,7 @@ from optbench.bounds.stochastic.finite_sums import (
     sum_case,
 )
 from optbench.bounds.stochastic.moments import MEAN_GAP, MEAN_SQUARE, FiniteSum, sgd, suboptimality
-from optbench.case import Case, Condition
+from optbench.case import Case
 
 
 def sgd_interp_sc() -> Theorem:
@@ -63,7 +64,7 @@ def sgd_interp_sc() -> Theorem:
     )
 
 
-ROWS = Condition(
+ROWS = Assumption(
     name="rows with |a_i|^2 <= beta",
     holds=lambda case: bool(
         np.trace(case.data.hessians, axis1=1, axis2=2).max() <= (1 + SLACK) * case.symbols["beta"]
@@ -139,7 +140,7 @@ def _growth(terms: FiniteSum) -> float:
     return largest_ratio(squares, terms.hessian @ terms.hessian)
 
 
-GROWTH = Condition(
+GROWTH = Assumption(
     name="strong growth, E |g_i|^2 <= rho |grad f|^2",
     holds=lambda case: _growth(case.data) <= (1 + SLACK) * case.symbols["rho"],
     hint="set rho to the largest E |g_i|^2 / |grad f|^2",

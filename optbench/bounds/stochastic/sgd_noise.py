@@ -7,6 +7,7 @@ import itertools
 
 import numpy as np
 
+from optbench.assumption import Assumption
 from optbench.bound import Theorem
 from optbench.bounds.instances import RADIUS, SMOOTHNESS
 from optbench.bounds.stochastic.finite_sums import (
@@ -25,12 +26,12 @@ from optbench.bounds.stochastic.moments import (
     sgd,
     squared_distance,
 )
-from optbench.case import Case, Condition, Instance
+from optbench.case import Case, Instance
 from optbench.quantity import Quantity
 from optbench.recursion import Path, Recursion
 
 GIVEN = {letter: MEANING[letter] for letter in ("lam", "s2")}
-PARABOLA = Condition(
+PARABOLA = Assumption(
     name="one curvature on a line",
     holds=lambda case: bool(np.all(case.data.hessians == case.symbols.get("lam"))),
     hint="let all terms have the curvature lam",

@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from optbench.assumption import Assumption
 from optbench.bound import Theorem
 from optbench.bounds.instances import RADIUS
 from optbench.bounds.stochastic.moments import expectation
 from optbench.bounds.stochastic.paths import all_paths
-from optbench.case import Case, Condition, Instance
+from optbench.case import Case, Instance
 from optbench.quantity import MEAN_POINT_SUBOPTIMALITY
 from optbench.recursion import Path, Recursion
 
@@ -69,7 +70,7 @@ def _is_kinked(case: Case) -> bool:
     )
 
 
-KINKED = Condition(
+KINKED = Assumption(
     name="unbiased subgradients of mean square at most G^2, of a function least at 0",
     holds=_is_kinked,
     hint="raise G, or move the minimizer to 0",
