@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from optbench.bound import Theorem
     from optbench.checks.bounds import BoundReport
 
-THEOREMS = "optbench.bounds"
 RESULTS = Path("results/bounds")
 
 _COLUMNS = ("theorem", "verdict", "ratio at k", "tightness", "catches", "k", "runs")
@@ -95,6 +94,7 @@ def find_theorems(ids: tuple[str, ...]) -> list[Callable[[], Theorem]]:
     Raises:
         OptbenchError: there is no such theorem.
     """
+    from optbench.bounds.names import THEOREMS
     from optbench.catalog import collect, lookup
 
     known = collect(THEOREMS, "Theorem")

@@ -18,8 +18,6 @@ from optbench.tables import UNKNOWN, align, number
 if TYPE_CHECKING:
     from optbench.problem import Problem
 
-THEOREMS = "optbench.bounds"
-
 _EXAMPLES = examples(
     "optbench list problems",
     "optbench list problems --convex --max-dim 100",
@@ -209,6 +207,7 @@ def list_optimizers(*, whole: bool = False) -> Iterator[Record]:
 
 def list_theorems() -> Iterator[Record]:
     """One record per theorem."""
+    from optbench.bounds.names import THEOREMS
     from optbench.catalog import collect
 
     for name, make in collect(THEOREMS, "Theorem").items():
@@ -216,7 +215,7 @@ def list_theorems() -> Iterator[Record]:
         yield {
             "family": family_of(make, THEOREMS),
             "name": name,
-            "tight": bool(theorem.attained_at),
+            "tight": theorem.tight,
             "statement": theorem.statement,
             "latex": theorem.latex,
             "source": theorem.source,

@@ -25,7 +25,7 @@ from optbench.bounds.adaptive.quantities import (
     coordinates,
 )
 from optbench.bounds.instances import FAR, quadratic
-from optbench.case import Instance
+from optbench.case import Instance, InstanceKind
 from optbench.method import make_method
 from optbench.optimizer import Optimizer, Scalar, State, Step
 from optbench.optimizers.adaptive.moments import adagrad
@@ -97,15 +97,15 @@ def adagrad_norm_smooth() -> Theorem:
     """
 
     def instances() -> list[Instance]:
-        found = [
+        found: list[tuple[InstanceKind, Problem]] = [
             ("random", bowl(0.0)),
             ("translated", bowl(FAR)),
             *(("random", quadratic(seed)) for seed in (0, 1)),
             ("random", bowl(0.0, slope=1.0)),
             ("data", diabetes()),
         ]
-        balls = [(kind, between(problem)) for kind, problem in found]
-        return [Instance(kind, p, symbols={"D": 2 * float(p.data[-1])}) for kind, p in balls]  # type: ignore[arg-type]
+        balls: list[tuple[InstanceKind, Problem]] = [(kind, between(p)) for kind, p in found]
+        return [Instance(kind, p, symbols={"D": 2 * float(p.data[-1])}) for kind, p in balls]
 
     return Theorem(
         name="adagrad_norm_smooth",
@@ -166,14 +166,16 @@ def adagrad_norm_nonconvex() -> Theorem:
 
 def _bounded() -> list[Instance]:
     """Problems whose partial derivatives are bounded, by B - sqrt(ep), with ep = B^2 / 9."""
-    found = [
+    found: list[tuple[InstanceKind, Problem]] = [
         ("random", bowl(0.0, slope=0.5)),
         ("translated", bowl(FAR, slope=0.5)),
         *(("random", welsch_regression(seed)) for seed in range(2)),
         ("data", robust_diabetes()),
     ]
-    bounds = [(kind, p, 1.5 * largest_partial(p)) for kind, p in found]
-    return [Instance(kind, p, symbols={"B": b, "ep": b**2 / 9}) for kind, p, b in bounds]  # type: ignore[arg-type]
+    bounds: list[tuple[InstanceKind, Problem, float]] = [
+        (kind, p, 1.5 * largest_partial(p)) for kind, p in found
+    ]
+    return [Instance(kind, p, symbols={"B": b, "ep": b**2 / 9}) for kind, p, b in bounds]
 
 
 GIVEN = {"B": "a bound on |d_i f| + sqrt(ep)", "ep": "what is added to the sum of squares"}

@@ -27,7 +27,7 @@ from optbench.bounds.instances import (
     NUM_RANDOM,
     quadratic,
 )
-from optbench.case import Case, Instance
+from optbench.case import Case, Instance, InstanceKind
 from optbench.formula import kept, one_step
 from optbench.method import make_method
 from optbench.optimizers.adaptive.moments import adam, lion
@@ -316,10 +316,14 @@ def sign_wd_bound() -> Theorem:
         worst = _gradients(-np.ones((ROUNDS, DIM)), "outward", 1.5)
         far = _gradients(-np.ones((ROUNDS, DIM)), "outward", FAR)
         others = [quadratic(0), quadratic(1), bowl(0.0, slope=1.0)]
-        found = [("worst", worst), ("translated", far), ("data", diabetes())]
+        found: list[tuple[InstanceKind, Problem]] = [
+            ("worst", worst),
+            ("translated", far),
+            ("data", diabetes()),
+            *(("random", p) for p in others),
+        ]
         return [
-            Instance(kind, p, symbols={"x0": float(np.abs(p.start(0)).max())})  # type: ignore[arg-type]
-            for kind, p in [*found, *(("random", p) for p in others)]
+            Instance(kind, p, symbols={"x0": float(np.abs(p.start(0)).max())}) for kind, p in found
         ]
 
     return Theorem(

@@ -22,7 +22,7 @@ from optbench.bounds.adaptive.quantities import (
     by_recursion,
 )
 from optbench.bounds.instances import FAR, quadratic
-from optbench.case import Case, Instance
+from optbench.case import Case, Instance, InstanceKind
 from optbench.method import make_method
 from optbench.optimizers.first_order.step_sizes import (
     normalized_gradient_descent,
@@ -36,13 +36,13 @@ HORIZONS = {"N": (1, 2, 5, 20)}
 
 
 def _smooth(symbols: Callable[[Problem], dict[str, float]]) -> list[Instance]:
-    found = [
+    found: list[tuple[InstanceKind, Problem]] = [
         ("worst", bowl(0.0)),
         ("translated", bowl(FAR)),
         *(("random", welsch_regression(seed)) for seed in range(4)),
         ("data", diabetes()),
     ]
-    return [Instance(kind, p, symbols=symbols(p)) for kind, p in found]  # type: ignore[arg-type]
+    return [Instance(kind, p, symbols=symbols(p)) for kind, p in found]
 
 
 def signgd_nonconvex() -> Theorem:
@@ -118,19 +118,19 @@ def ngd_quasiconvex() -> Theorem:
         return {"M_R": constants.gradient_bound or (constants.smoothness or 0.0) * radius}
 
     def instances(N: int) -> list[Instance]:
-        kinked = [
+        kinked: list[tuple[InstanceKind, Problem]] = [
             ("worst", resisting(N)),
             ("worst", opposed()),
         ]
-        smooth = [
+        smooth: list[tuple[InstanceKind, Problem]] = [
             ("translated", bowl(FAR)),
             ("random", bowl(0.0, slope=1.0)),
             *(("random", quadratic(seed)) for seed in range(3)),
             ("data", diabetes()),
         ]
         return [
-            *(Instance(kind, p, AT_KINK, on_ball(p)) for kind, p in kinked),  # type: ignore[arg-type]
-            *(Instance(kind, p, 0, on_ball(p)) for kind, p in smooth),  # type: ignore[arg-type]
+            *(Instance(kind, p, AT_KINK, on_ball(p)) for kind, p in kinked),
+            *(Instance(kind, p, 0, on_ball(p)) for kind, p in smooth),
         ]
 
     return Theorem(

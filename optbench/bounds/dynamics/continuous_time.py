@@ -20,7 +20,8 @@ from optbench.bounds.dynamics.flows import (
     robust,
 )
 from optbench.bounds.instances import RADIUS, STRONG_CONVEXITY, parabola, quadratic
-from optbench.case import Case, Instance
+from optbench.case import Case, Instance, InstanceKind
+from optbench.problem import Problem
 from optbench.quantity import DISTANCE, SUBOPTIMALITY
 from optbench.recursion import Path, Recursion
 
@@ -55,7 +56,7 @@ def _distances(case: Case, k: np.ndarray, time_step: float) -> Path:
 
 def _quadratics(**setting: float) -> list[Instance]:
     """Strongly convex ones; the flow along the smallest curvature is the slowest."""
-    problems = [
+    problems: list[tuple[InstanceKind, Problem]] = [
         ("worst", parabola(STRONG_CONVEXITY, 0.0)),
         ("random", quadratic(0)),
         ("random", quadratic(1)),
@@ -63,7 +64,7 @@ def _quadratics(**setting: float) -> list[Instance]:
     ]
     return [
         Instance(
-            kind,  # type: ignore[arg-type]
+            kind,
             potential_case(p.name, robust(p), p.constants.strong_convexity or 0.0),
         )
         for kind, p in problems

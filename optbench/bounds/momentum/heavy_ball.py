@@ -297,8 +297,7 @@ def hb_qg_convex() -> Theorem:
         )
         kinked = [Instance("random", largest_square(seed)) for seed in range(NUM_RANDOM)]
         return tuple(
-            Instance(i.kind, i.subject, i.seed, known(i.subject))  # type: ignore[arg-type]
-            for i in (*smooth, *kinked)
+            Instance(i.kind, i.problem, i.seed, known(i.problem)) for i in (*smooth, *kinked)
         )
 
     return Theorem(
