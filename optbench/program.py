@@ -24,6 +24,7 @@ from optbench.problem import Problem
 
 MOST_STATE_BYTES = 4 << 30  # kept of a run that is measured along its path
 TARGET_BLOCK = 5  # targets come in multiples of this
+MOST_PROGRAMS = 256  # kept at once: Linux maps 65,530 pieces of memory a process, a program several
 # A step with an inner search compiles 2.4 times faster so, and runs up to 1.8 times slower.
 SEARCH_OPTIONS = {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 1}
 
@@ -100,12 +101,28 @@ def abstract(tree: Any) -> Any:
 
 
 _PROGRAMS: dict[Any, Program] = {}  # under everything that would compile another one
+_EVALUATORS: dict[Any, Callable[..., Any]] = {}
+
+
+def forget_programs() -> None:
+    """Let go of every executable, and of the memory that it maps."""
+    _PROGRAMS.clear()
+    _EVALUATORS.clear()
+
+
+def _kept(programs: dict[Any, Any], key: Any, build: Callable[[], Any]) -> Any:
+    """What is kept under a key, built where it is not; the `MOST_PROGRAMS` last used stay."""
+    found = programs.pop(key, None) or build()
+    programs[key] = found
+    while len(programs) > MOST_PROGRAMS:
+        programs.pop(next(iter(programs)))
+    return found
 
 
 def compile_program(
     problem: Problem, methods: Sequence[Method], swept: frozenset[str], shape: Shape
 ) -> Program:
-    """The executable for methods on problems of this structure, compiled once per process.
+    """The executable for methods on problems of this structure, compiled once while it is kept.
 
     Args:
         problem: its data already cast.
@@ -119,9 +136,8 @@ def compile_program(
     """
     start = trees.cast(problem.start(0), shape.dtype)
     key = (tuple(m.structure for m in methods), swept, _outline(problem), _outline(start), shape)
-    if key not in _PROGRAMS:
-        _PROGRAMS[key] = _build(problem, tuple(methods), swept, shape, abstract(start))
-    return _PROGRAMS[key]
+    methods = tuple(methods)
+    return _kept(_PROGRAMS, key, lambda: _build(problem, methods, swept, shape, abstract(start)))
 
 
 def _build(
@@ -202,18 +218,13 @@ def _compiled(lowered: Any, options: dict[str, Any] | None) -> Callable[..., Any
         return lowered.compile()
 
 
-_EVALUATORS: dict[Any, Callable[..., Any]] = {}
-
-
 def _evaluator(problem: Problem, shape: Shape, start: Any) -> Callable[..., Any]:
     seeds = shape.block[0]
     points = jax.tree.map(lambda s: jax.ShapeDtypeStruct((seeds, *s.shape), s.dtype), start)
     keys = jax.ShapeDtypeStruct((seeds, 2), np.uint32)
     arguments = (abstract(problem), points, keys)
     key = _outline(arguments)
-    if key not in _EVALUATORS:
-        _EVALUATORS[key] = jax.jit(evaluate).lower(*arguments).compile()
-    return _EVALUATORS[key]
+    return _kept(_EVALUATORS, key, lambda: jax.jit(evaluate).lower(*arguments).compile())
 
 
 def _avals(form: Form, shape: Shape, problem: Any, seen: Evaluation) -> tuple[Inputs, Carry]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -18,6 +19,8 @@ install_import_hook(["optbench", "problems"], CHECKED)
 
 Report = pytest.TestReport | pytest.CollectReport
 ALLOWED_SKIPS: frozenset[str] = frozenset()  # node ids
+MAPPINGS = Path("/proc/self/maps")  # of the memory of this process, one a line, on Linux
+MOST_MAPPINGS = 25_000  # Linux allows 65,530; every compiled program takes several
 
 
 class NothingSkipped:
@@ -43,6 +46,18 @@ def failed_if_skipped(report: Report) -> Report:
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(NothingSkipped(), "nothing-skipped")
     jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _programs_forgotten():
+    """Let go of compiled programs before the process runs out of memory mappings, and crashes."""
+    yield
+    if MAPPINGS.exists() and MAPPINGS.read_bytes().count(b"\n") > MOST_MAPPINGS:
+        from optbench.program import forget_programs
+
+        forget_programs()
+        jax.clear_caches()
+        gc.collect()
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ import optax
 import pytest
 
 import optbench
+from optbench import program
 from optbench.design import LogGrid
 from optbench.method import Method, make_method
 from optbench.optimizers.adaptive.moments import adam
@@ -85,6 +86,17 @@ def test_data_of_equal_shape_compile_nothing(compiles: Callable[[], int]):
     assert compiles() > 0
     run(logistic(num_samples=20, dim=3, condition_number=9.0, l2=0.1, seed=5), adam, num_steps=50)
     assert compiles() == 0
+
+
+def test_programs_used_last_are_kept(compiles: Callable[[], int], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(program, "MOST_PROGRAMS", 2)
+    first, second, third = (start_near(np.ones(dim)) for dim in (21, 22, 23))
+    told = [
+        [run(Problem(objective=bowl, start=start), adam, num_steps=5), compiles()]
+        for start in (first, second, first, third, first, second)
+    ]
+    assert [count > 0 for _, count in told] == [True, True, False, True, False, True]
+    np.testing.assert_array_equal(told[1][0].value, told[5][0].value)
 
 
 def bowl(x: jax.Array) -> jax.Array:

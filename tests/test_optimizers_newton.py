@@ -219,7 +219,7 @@ def tilted(x, g, h):
 
 def cubic_cases() -> list:
     rng, cases = np.random.default_rng(0), []
-    for kind in ("convex", "indefinite", "nearly hard", "hard"):
+    for kind in ("convex", "indefinite", "nearly hard", *["hard"] * 6):
         rotation = np.linalg.qr(rng.standard_normal((4, 4)))[0]
         curvatures = np.array([-1.0, 0.2, 0.5, 2.0]) + (2 if kind == "convex" else 0)
         slopes = 0.3 * rng.standard_normal(4)

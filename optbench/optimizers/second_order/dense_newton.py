@@ -206,5 +206,6 @@ def _cubic_step(model: _Model, lipschitz: Scalar) -> jax.Array:
 
     bracket = most * jnp.sqrt(jnp.finfo(most.dtype).tiny), most
     direction = step(jax.lax.fori_loop(0, _BISECTIONS, halve, bracket)[1])
-    missing = jnp.sqrt(jnp.maximum(0.0, least**2 - direction @ direction))
-    return direction.at[0].add(missing)
+    first, others = direction[0], direction[1:] @ direction[1:]
+    prolonged = jnp.sqrt(jnp.maximum(first**2, least**2 - others))
+    return direction.at[0].set(jnp.where(first < 0, -prolonged, prolonged))
