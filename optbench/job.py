@@ -12,6 +12,7 @@ import numpy as np
 from optbench import trees
 from optbench.blocks import block_lanes, most_lanes
 from optbench.carry import Carry, Inputs
+from optbench.errors import OptbenchError
 from optbench.host import HostJob, prepare_hosted
 from optbench.lanes import LANES, SETTINGS
 from optbench.logbook import Block, recorded_in
@@ -40,7 +41,7 @@ class Job:
     Attributes:
         problem: the problem, as its factory built it.
         methods: the members of the group.
-        lanes: seeds and settings.
+        lanes: of each member: seeds, which all share, and settings of its own.
         plan: how far to run.
         program: the executable.
         cast: the problem in the precision of the run.
@@ -48,7 +49,7 @@ class Job:
 
     problem: Problem
     methods: tuple[Method, ...]
-    lanes: Lanes
+    lanes: tuple[Lanes, ...]
     plan: Plan
     program: Program
     cast: Problem
@@ -69,33 +70,41 @@ class Job:
         return monitors + self.program.group.members[member].diagnostics
 
 
-def prepare(problem: Problem, methods: Sequence[Method], lanes: Lanes, plan: Plan) -> Job | HostJob:
+def prepare(
+    problem: Problem, methods: Sequence[Method], lanes: Lanes | Sequence[Lanes], plan: Plan
+) -> Job | HostJob:
     """Compile a group of methods for a problem, or take the executable from memory.
 
     A method that runs on the host is alone in its group.
+
+    Args:
+        problem: the problem.
+        methods: the members of the group.
+        lanes: of all members, or of each: of the same seeds, and as many settings.
+        plan: how far to run.
 
     Raises:
         OptbenchError: bad input, said in one line.
         NotApplicable: a method cannot run on this problem.
     """
-    for method in methods:
-        require_values(method, frozenset(lanes.settings))
-    swept_away = dict.fromkeys(lanes.settings, 0.0)  # no formula is asked for what is swept
-    methods = [method.replace(**swept_away).settled(known_of(problem)) for method in methods]
+    lanes = (lanes,) * len(methods) if isinstance(lanes, Lanes) else tuple(lanes)
+    _require_alike(lanes)
+    methods = [_settled(method, own, problem) for method, own in zip(methods, lanes, strict=True)]
     if any(method.hosted for method in methods):
-        return prepare_hosted(problem, methods, lanes, plan)
+        return prepare_hosted(problem, methods, lanes[0], plan)
     cast = dataclasses.replace(problem, data=trees.cast(problem.data, plan.dtype))
-    swept, start = frozenset(lanes.settings), abstract(trees.cast(problem.start(0), plan.dtype))
+    swept = [frozenset(own.settings) for own in lanes]
+    start = abstract(trees.cast(problem.start(0), plan.dtype))
     group, _ = trace_group(cast, methods, swept, start, plan.dtype)
     with precision(plan.dtype):
         most = most_lanes(cast, start, waiting=group.calls_over == LANES)
-    block = block_lanes(*lanes.shape, most)
+    block = block_lanes(*lanes[0].shape, most)
     shape = Shape(
         block=block,
         nested=problem.stochastic,
         grid=round_up(len(plan.grid(problem.sample_fraction)), GRID_BLOCK),
         targets=round_up(len(plan.targets), TARGET_BLOCK),
-        recorded=min(len(lanes.recorded), block[0] * block[1]),
+        recorded=min(len(lanes[0].recorded), block[0] * block[1]),
         by_gradient=merit_of(problem) == "gradient norm",
         dtype=plan.dtype,
         replayed=plan.diagnostics,
@@ -106,11 +115,30 @@ def prepare(problem: Problem, methods: Sequence[Method], lanes: Lanes, plan: Pla
     )
 
 
+def _settled(method: Method, lanes: Lanes, problem: Problem) -> Method:
+    """The method with all its formulas' values; none is asked for what is swept."""
+    require_values(method, frozenset(lanes.settings))
+    swept_away = dict.fromkeys(lanes.settings, 0.0)
+    return method.replace(**swept_away).settled(known_of(problem))
+
+
+def _require_alike(lanes: Sequence[Lanes]) -> None:
+    """Refuse members that cannot share a program.
+
+    Raises:
+        OptbenchError: their seeds, numbers of settings or recorded lanes differ.
+    """
+    if len({(own.seeds, own.shape, own.recorded) for own in lanes}) > 1:
+        raise OptbenchError(
+            "the lanes of a group differ", "give every member the same seeds and as many settings"
+        )
+
+
 def begin(job: Job, member: int, block: Block) -> tuple[Inputs, Carry]:
     """The inputs and the first carry of one block."""
     program, plan, problem = job.program, job.plan, job.problem
     shape, real = program.shape, np.dtype(plan.dtype)
-    seeds = job.lanes.seeds[block.seeds]
+    seeds = job.lanes[member].seeds[block.seeds]
     starts = [trees.cast(problem.start(seed), plan.dtype) for seed in seeds]
     points = jax.tree.map(lambda *leaves: np.stack(leaves), *starts)
     keys = np.stack([key_data(seed) for seed in seeds])
@@ -132,7 +160,7 @@ def begin(job: Job, member: int, block: Block) -> tuple[Inputs, Carry]:
         reference=np.asarray(0.0 if reference is None else reference, real),
         prices=plan.prices_on(problem).astype(real),
         budget=np.asarray(plan.limit, real),
-        record=_recorded(job, block),
+        record=_recorded(job.lanes[member], job.program.shape, block),
     )
     blank = jax.tree.map(lambda s: np.zeros(s.shape, s.dtype), program.blank)
     blank.moving.calls[..., Calls._fields.index("value_and_gradients")] = 1
@@ -157,17 +185,17 @@ def _values(job: Job, member: int, block: Block) -> dict[tuple[int, str], np.nda
     for hyper in method.hyperparameters():
         key = hyper.depth, hyper.name
         if over[key] == SETTINGS:
-            value = np.asarray(job.lanes.settings[hyper.name])[block.settings]
+            value = np.asarray(job.lanes[member].settings[hyper.name])[block.settings]
             values[key] = value if shape.nested else np.tile(value, shape.block[0])
         else:
             values[key] = np.asarray(hyper.value)
     return {key: value.astype(job.plan.dtype) for key, value in values.items()}
 
 
-def _recorded(job: Job, block: Block) -> np.ndarray:
+def _recorded(lanes: Lanes, shape: Shape, block: Block) -> np.ndarray:
     """The lanes of this block to log, as flat indices into the block, padded with lane 0."""
-    own = recorded_in(job.lanes.recorded, job.lanes.shape, block)
-    padded = np.zeros(job.program.shape.recorded, np.int32)
+    own = recorded_in(lanes.recorded, lanes.shape, block)
+    padded = np.zeros(shape.recorded, np.int32)
     padded[: len(own)] = [inside for _, inside in own]
     return padded
 

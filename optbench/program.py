@@ -29,6 +29,9 @@ MOST_PROGRAMS = 256  # kept at once: Linux maps 65,530 pieces of memory a proces
 SEARCH_OPTIONS = {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 1}
 
 
+Swept = frozenset[str]  # names of the hyperparameters of a method with one value per setting
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Shape:
     """The sizes that a program is compiled for.
@@ -120,14 +123,14 @@ def _kept(programs: dict[Any, Any], key: Any, build: Callable[[], Any]) -> Any:
 
 
 def compile_program(
-    problem: Problem, methods: Sequence[Method], swept: frozenset[str], shape: Shape
+    problem: Problem, methods: Sequence[Method], swept: Sequence[Swept], shape: Shape
 ) -> Program:
     """The executable for methods on problems of this structure, compiled once while it is kept.
 
     Args:
         problem: its data already cast.
         methods: the members of the group, in the order of the switch.
-        swept: names of the hyperparameters with one value per setting.
+        swept: per method, the names of the hyperparameters with one value per setting.
         shape: the sizes to compile for.
 
     Raises:
@@ -135,13 +138,14 @@ def compile_program(
         NotApplicable: a method needs structure that the problem lacks.
     """
     start = trees.cast(problem.start(0), shape.dtype)
-    key = (tuple(m.structure for m in methods), swept, _outline(problem), _outline(start), shape)
+    structures = tuple(method.structure for method in methods)
+    key = (structures, tuple(swept), _outline(problem), _outline(start), shape)
     methods = tuple(methods)
     return _kept(_PROGRAMS, key, lambda: _build(problem, methods, swept, shape, abstract(start)))
 
 
 def _build(
-    problem: Problem, methods: tuple[Method, ...], swept: frozenset[str], shape: Shape, start: Any
+    problem: Problem, methods: tuple[Method, ...], swept: Sequence[Swept], shape: Shape, start: Any
 ) -> Program:
     began = time.perf_counter()
     with precision(shape.dtype):
@@ -166,7 +170,7 @@ _OVERS: dict[Any, Any] = {}  # what varies in a method's state, as last seen
 def trace_group(
     problem: Problem,
     methods: Sequence[Method],
-    swept: frozenset[str],
+    swept: Sequence[Swept],
     start: Any,
     dtype: str,
 ) -> tuple[Group, Evaluation]:
@@ -177,7 +181,7 @@ def trace_group(
     Args:
         problem: shapes and dtypes of its data suffice.
         methods: the members, in the order of the switch.
-        swept: names of the hyperparameters with one value per setting.
+        swept: per method, the names of the hyperparameters with one value per setting.
         start: shapes and dtypes of the parameters.
         dtype: "float64" or "float32".
 
@@ -189,16 +193,16 @@ def trace_group(
         seen = Evaluation(start, jax.ShapeDtypeStruct((), np.dtype(dtype)), start)
         shapes = abstract(problem)
         members = []
-        for method in methods:
-            anywhere = (method.structure, swept, dtype, problem.constrained, _outline(start))
+        for method, names in zip(methods, swept, strict=True):
+            anywhere = (method.structure, names, dtype, problem.constrained, _outline(start))
             here = (*anywhere, _outline(shapes))
             member = _MEMBERS.get(anywhere) or _MEMBERS.get(here)
             if member is None:
-                guess = _OVERS.get((method.structure, swept, jax.tree.structure(start)))
-                member = examine(shapes, method, swept, seen, guess=guess)
+                guess = _OVERS.get((method.structure, names, jax.tree.structure(start)))
+                member = examine(shapes, method, names, seen, guess=guess)
                 _MEMBERS[here if member.asks else anywhere] = member
                 overs = member.state_over, member.calls_over
-                _OVERS[method.structure, swept, jax.tree.structure(start)] = overs
+                _OVERS[method.structure, names, jax.tree.structure(start)] = overs
             members.append(dataclasses.replace(member, method=method))
         return make_group(members), seen
 

@@ -54,10 +54,11 @@ def execute(job: Job | HostJob, member: int = 0, progress: Progress | None = Non
             finished = [run_hosted(job, functools.partial(tell, 0))]
         else:
             finished = _run_blocks(job, member, functools.partial(tell, 0))
+    lanes = job.lanes if isinstance(job, HostJob) else job.lanes[member]
     frame = Frame(
-        seeds=job.lanes.seeds,
-        settings=job.lanes.settings,
-        recorded=job.lanes.recorded,
+        seeds=lanes.seeds,
+        settings=lanes.settings,
+        recorded=lanes.recorded,
         merit=merit_of(job.problem),
         exact=job.exact,
         targets=job.plan.targets_on(job.problem),
@@ -69,7 +70,7 @@ def execute(job: Job | HostJob, member: int = 0, progress: Progress | None = Non
     trajectory = assemble(
         finished,
         frame,
-        curvature=_curvature(job, finished) if _decides(job.problem) else None,
+        curvature=_curvature(job, lanes, finished) if _decides(job.problem) else None,
         compile_seconds=job.compile_seconds,
         run_seconds=time.perf_counter() - began,
     )
@@ -81,7 +82,8 @@ def execute(job: Job | HostJob, member: int = 0, progress: Progress | None = Non
 def _run_blocks(job: Job, member: int, tell: Progress) -> list[Finished]:
     """Run the lanes of one member, block by block."""
     finished = []
-    blocks = list(_blocks(job.lanes, job.program.shape))
+    lanes = job.lanes[member]
+    blocks = list(_blocks(lanes, job.program.shape))
     for index, block in enumerate(blocks):
 
         def tell_block(share: float, index: int = index) -> None:
@@ -89,14 +91,14 @@ def _run_blocks(job: Job, member: int, tell: Progress) -> list[Finished]:
 
         inputs, carry = begin(job, member, block)
         carry = _drive(job.program, inputs, carry, tell_block)
-        finished.append(_finished(job, block, inputs, carry))
+        finished.append(_finished(lanes, block, inputs, carry))
     return finished
 
 
-def _finished(job: Job, block: Block, inputs: Inputs, carry: Carry) -> Finished:
+def _finished(lanes: Lanes, block: Block, inputs: Inputs, carry: Carry) -> Finished:
     """What is kept of a block: of its points those alone that were asked for, and filled."""
     rows = int(carry.edge)
-    own = recorded_in(job.lanes.recorded, job.lanes.shape, block)
+    own = recorded_in(lanes.recorded, lanes.shape, block)
     points = jax.tree.map(lambda leaf: leaf[:rows, : len(own)].copy(), carry.log.params)
     states = jax.tree.map(lambda leaf: leaf[:rows], carry.log.states)
     log = carry.log._replace(params=points, states=states if block.seeds.start == 0 else ())
@@ -125,9 +127,9 @@ def _decides(problem: Problem) -> bool:
     return free and merit_of(problem) == "gradient norm"
 
 
-def _curvature(job: Job | HostJob, finished: list[Finished]) -> np.ndarray:
+def _curvature(job: Job | HostJob, lanes: Lanes, finished: list[Finished]) -> np.ndarray:
     """[S, H] the smallest Hessian eigenvalue at the end of each lane that met a target."""
-    smallest = np.full(job.lanes.shape, np.nan)
+    smallest = np.full(lanes.shape, np.nan)
     for part in finished:
         met = part.unfold((part.hits.steps >= 0).any(0))
         ends = jax.tree.map(lambda leaf, part=part, met=met: part.unfold(leaf)[met], part.ends)

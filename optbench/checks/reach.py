@@ -128,7 +128,7 @@ def _shares(method: Method, lanes: Lanes) -> bool:
     problem, dtype = least_squares(), _PLAN.dtype
     start = abstract(problem.start(0))
     try:
-        group, _ = trace_group(problem, [method], frozenset(lanes.settings), start, dtype)
+        group, _ = trace_group(problem, [method], [frozenset(lanes.settings)], start, dtype)
     except OptbenchError:
         return False
     (member,) = group.members
@@ -153,7 +153,7 @@ def _result(job: Job | HostJob, member: int, method: Method) -> Reach:
     gap = np.where(np.isfinite(trajectory.value), trajectory.value, np.inf)[0]  # f* = 0
     ratios = gap.min(-1) / gap[:, 0]
     best = int(np.argmin(ratios))
-    rate = float(job.lanes.settings[RATE][best]) if job.lanes.settings else None
+    rate = float(trajectory.settings[RATE][best]) if trajectory.settings else None
     ratio = float(ratios[best])
     failure = "" if ratio <= TARGET else f"the gap falls to {ratio:.2g} of that at the start"
     return Reach(method.name, job.problem.name, ratio, rate, failure)
