@@ -15,14 +15,52 @@ from optbench.errors import OptbenchError
 from optbench.fingerprint import digest, digest_method
 from optbench.instance import Instance
 from optbench.method import Method
+from optbench.optimizers.published_defaults import source_of_defaults
 from optbench.oracle import Evaluation, untouched
 from optbench.plan import Lanes
 from optbench.program import abstract, precision
 from optbench.theory import known_of
-
-SWEPT = "learning_rate"
+from optbench.tracks import tuned_index
+from optbench.trajectory import TUNING_SEEDS_FROM, Trajectory
+from optbench.trials import (
+    Trials,
+    edges,
+    extended,
+    propose,
+    space_to_json,
+)
 
 Group = tuple[str, ...]  # labels of the optimizers that share a program, in its order
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Search:
+    """Over what the hyperparameters of every optimizer are searched.
+
+    Attributes:
+        seeds: how many seeds runs are judged by.
+        tuning_seeds: how many others they are tuned on.
+        trials: settings per optimizer that has something to tune.
+        target: the fraction of the merit at the start that settings are tuned for.
+        grid: learning rates to run at in place of a search.
+    """
+
+    seeds: int
+    tuning_seeds: int
+    trials: int
+    target: float
+    grid: tuple[float, ...] | None = None
+
+    @property
+    def all_seeds(self) -> tuple[int, ...]:
+        """Those that runs are judged by, then those that they are tuned on."""
+        tuning = self.tuning_seeds if self.grid is None else 0
+        return (*range(self.seeds), *range(TUNING_SEEDS_FROM, TUNING_SEEDS_FROM + tuning))
+
+    def propose(self, method: Method) -> Trials:
+        """The trials of a method."""
+        grid = None if self.grid is None else np.asarray(self.grid)
+        return propose(method, self.trials, grid, source_of_defaults(method))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -32,16 +70,25 @@ class Batch:
     Attributes:
         instance: the problem.
         methods: label -> member of the group, in the order of its program.
-        lanes: seeds and settings of each.
+        trials: label -> the settings that are tried of it.
+        search: what they were proposed by.
         environment: `digest_environment` of this process.
         pending: labels of the members whose cells are to be computed.
+        extends: the key of the cell whose search this one extends.
     """
 
     instance: Instance
     methods: Mapping[str, Method]
-    lanes: Lanes
+    trials: Mapping[str, Trials]
+    search: Search
     environment: str
     pending: Group = ()
+    extends: str | None = None
+
+    @functools.cached_property
+    def lanes(self) -> dict[str, Lanes]:
+        """Label of each member -> its seeds and settings."""
+        return {o: make_lanes(self.instance, self.trials[o], self.search) for o in self.methods}
 
     @property
     def problem(self) -> str:
@@ -56,17 +103,38 @@ class Batch:
             self.environment,
             [self.problem, self.instance.digest],
             dataclasses.asdict(plan) | {"prices": list(plan.prices)},
-            [self.lanes.seeds, list(self.lanes.settings), self.lanes.recorded],
+            [[own.seeds, list(own.settings), own.recorded] for own in self.lanes.values()],
             [[label, digest_method(method)] for label, method in self.methods.items()],
             self._told_by_theory(),
-            *(np.asarray(values) for values in self.lanes.settings.values()),
+            self._decided_by(),
+            *(np.asarray(v) for own in self.lanes.values() for v in own.settings.values()),
         )
         return {label: digest(shared, label) for label in self.methods}
+
+    def _decided_by(self) -> list[Any]:
+        """What decides whether a search is extended."""
+        return [self.search.target, [space_to_json(t.space) for t in self.trials.values()]]
 
     def _told_by_theory(self) -> dict[str, float | None] | None:
         """The constants of the problem, where a method has formulas of them."""
         settled = all(method.is_settled for method in self.methods.values())
         return None if settled else dict(known_of(self.instance.problem))
+
+    def extension(self, label: str, trajectory: Trajectory) -> Batch | None:
+        """The cell that searches on where the best trial lay on an edge; None where it did not."""
+        trials = self.trials[label]
+        if not trials.space:
+            return None
+        best = tuned_index(trajectory, trials.num, self.search.target)
+        sides = edges(trials.space, {n: v[: trials.num] for n, v in trials.settings.items()}, best)
+        if not sides:
+            return None
+        return dataclasses.replace(
+            self,
+            trials={**self.trials, label: extended(trials, sides)},
+            pending=(label,),
+            extends=self.keys[label],
+        )
 
     def apart(self) -> list[Batch]:
         """Every pending cell in a batch of its own."""
@@ -76,37 +144,30 @@ class Batch:
         ]
 
 
-def is_swept(method: Method) -> bool:
-    """Whether a study sweeps the learning rate: where there is one, and the label sets none."""
-    owner = method
-    while owner.inner is not None and owner.inner.has(SWEPT):
-        owner = owner.inner
-    return owner.has(SWEPT) and SWEPT not in dict(owner.arguments)
-
-
-def make_lanes(
-    instance: Instance, method: Method, seeds: Sequence[int], learning_rates: np.ndarray
-) -> Lanes:
+def make_lanes(instance: Instance, trials: Trials, search: Search) -> Lanes:
     """All seeds times all settings; every point is kept where it can be drawn in the plane."""
-    settings = {SWEPT: learning_rates} if is_swept(method) else {}
-    lanes = len(seeds) * (len(learning_rates) if settings else 1)
+    seeds = search.all_seeds if trials.space else search.all_seeds[: search.seeds]
+    lanes = len(seeds) * trials.shape[1]
     recorded = tuple(range(lanes)) if instance.drawn else ()
-    return Lanes(seeds=tuple(seeds), settings=settings, recorded=recorded)
+    return Lanes(seeds=seeds, settings=trials.settings, recorded=recorded)
 
 
-def form_groups(instance: Instance, methods: Mapping[str, Method]) -> list[Group]:
+def form_groups(
+    instance: Instance, methods: Mapping[str, Method], trials: Mapping[str, Trials]
+) -> list[Group]:
     """Methods that need nothing but the evaluation they are handed together, the others alone.
 
-    A method that cannot even be traced is alone, so that no other fails with it.
+    Those together have as many settings. A method that cannot even be traced is alone, so that no
+    other fails with it.
     """
-    together: dict[bool, list[str]] = {True: [], False: []}
+    together: dict[tuple[int, int], list[str]] = {}
     groups = []
     for label, method in methods.items():
         if _needs_evaluation_only(instance, method):
-            together[is_swept(method)].append(label)
+            together.setdefault(trials[label].shape, []).append(label)
         else:
             groups.append((label,))
-    return [tuple(labels) for labels in together.values() if labels] + groups
+    return [tuple(labels) for labels in together.values()] + groups
 
 
 def _needs_evaluation_only(instance: Instance, method: Method) -> bool:
@@ -134,6 +195,7 @@ def settle_groups(
     methods: Mapping[str, Method],
     kept: Sequence[Group],
     find: Callable[[str], Method],
+    search: Search,
 ) -> tuple[list[dict[str, Method]], list[Group]]:
     """The groups that hold the methods: those of earlier runs, and new ones for the rest.
 
@@ -145,6 +207,7 @@ def settle_groups(
         methods: label -> method, in study order.
         kept: groups formed on this problem by earlier runs, oldest first.
         find: label -> a method that the study no longer has.
+        search: what proposes the trials of each.
 
     Returns:
         The groups, each label -> method, and the labels of those that are new.
@@ -157,7 +220,8 @@ def settle_groups(
             continue
         home |= dict.fromkeys(group, members)
     homeless = {label: method for label, method in methods.items() if label not in home}
-    new = form_groups(instance, homeless)
+    trials = {label: search.propose(method) for label, method in homeless.items()}
+    new = form_groups(instance, homeless, trials)
     for group in new:
         home |= dict.fromkeys(group, {label: methods[label] for label in group})
     groups = {id(home[label]): home[label] for label in methods}

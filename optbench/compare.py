@@ -66,7 +66,7 @@ def compare(
         test_data: of the structure of `data`; their loss is logged as "test_loss".
         budget: in gradient-equivalents per run: passes over all of `data`.
         seeds: how many.
-        learning_rate: the values swept.
+        learning_rate: values to run at in place of a search.
         precision: "float64" or "float32".
         folder: where the results are kept; None for in memory.
         listener: told what happens.
@@ -87,7 +87,7 @@ def compare(
             "precision": precision,
         }
     )
-    study = dataclasses.replace(study, learning_rate=learning_rate or LogGrid())
+    study = dataclasses.replace(study, learning_rate=learning_rate)
     parts = Parts(problems={problem.name: lambda: problem}, methods=methods, find=_unknown)
     # What a function refers to outside its own text cannot be hashed: nothing is skipped.
     return run_parts(study, parts, folder, fresh=True, listener=listener)

@@ -14,7 +14,7 @@ from optbench.errors import OptbenchError
 FILE = "results.sqlite"
 LOCK = "running.lock"  # held while a study runs
 APPLICATION_ID = 0x6F707462  # "optb"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 BUSY_SECONDS = 30.0  # how long to wait for a reader
 
 _ANOTHER = "give another folder"
@@ -75,7 +75,7 @@ def check_file(path: Path) -> None:
     the locks it holds on it (see "How To Corrupt An SQLite Database File", section 2.2).
 
     Raises:
-        OptbenchError: foreign, or written by a newer optbench.
+        OptbenchError: foreign, or written by a newer or older optbench.
     """
     with _connected(path, "mode=ro&immutable=1") as connection:
         (application,), (version,) = (
@@ -88,6 +88,11 @@ def check_file(path: Path) -> None:
         raise OptbenchError(
             f"{path} was written by a newer optbench (schema {version}, here {SCHEMA_VERSION})",
             f"upgrade optbench, or {_ANOTHER}",
+        )
+    if version < SCHEMA_VERSION:
+        raise OptbenchError(
+            f"{path} was written by an older optbench (schema {version}, here {SCHEMA_VERSION})",
+            f"read it with that one, or {_ANOTHER} and run the study again",
         )
 
 

@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 import tomli_w
 
+from optbench.cells import Search
 from optbench.errors import OptbenchError, unknown_name
 from optbench.oracle import Prices
 from optbench.plan import Plan
-from optbench.trajectory import TARGETS
+from optbench.trajectory import HEADLINE, TARGETS
 
 
 def _require_positive(name: str, value: float | int) -> None:
@@ -55,18 +56,24 @@ class LogGrid:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Study:
-    """What to run: every optimizer on every problem, over all seeds and learning rates.
+    """What to run: every optimizer on every problem, over all seeds and settings.
 
     Attributes:
         name: of the study, and of its folder.
         problems: labels.
-        optimizers: labels; one that sets its learning rate runs at that alone.
+        optimizers: labels; what a label sets is not searched.
         description: what the study is for.
         seeds: how many seeds; each decides a start and, where there are samples, their stream.
-        budget: in gradient-equivalents per run.
+        tuning_seeds: how many others the settings are tuned on.
+        trials: settings tried of every optimizer that has something to tune, a power of two.
+        budget: in gradient-equivalents per run, in tuning as in evaluation.
         targets: fractions of the initial merit, descending.
+        target: the one that settings are tuned for, and the verdict speaks of; None for 1e-4, or
+            the hardest where that is none of the targets.
+        reference: the optimizer that all are compared with; None for the first.
         precision: "float64" or "float32".
-        learning_rate: the values swept.
+        learning_rate: values to run at in place of a search; what is shown is then the best in
+            hindsight.
         prices: gradient-equivalents per kind of oracle call.
         diagnostics: whether to measure curvature, directions and sizes along the path, off the
             clock, for all learning rates at the first start.
@@ -77,10 +84,14 @@ class Study:
     optimizers: tuple[str, ...]
     description: str = ""
     seeds: int = 5
+    tuning_seeds: int = 3
+    trials: int = 16
     budget: float = 1000.0
     targets: tuple[float, ...] = TARGETS
+    target: float | None = None
+    reference: str | None = None
     precision: str = "float64"
-    learning_rate: LogGrid = LogGrid()
+    learning_rate: LogGrid | None = None
     prices: Prices = Prices()
     diagnostics: bool = False
 
@@ -101,8 +112,16 @@ class Study:
             for label in labels:
                 if labels.count(label) > 1:
                     raise OptbenchError(f"{label!r} stands twice in {name}", "name it once")
-        _require_positive("seeds", self.seeds)
-        _require_positive("budget", self.budget)
+        for name in ("seeds", "tuning_seeds", "trials", "budget"):
+            _require_positive(name, getattr(self, name))
+        if self.trials.bit_count() > 1:
+            raise OptbenchError(f"trials is {self.trials}", "give a power of two, as Sobol wants")
+        if self.target is not None and self.target not in self.targets:
+            given = ", ".join(f"{target:g}" for target in self.targets)
+            raise OptbenchError(f"target {self.target:g} is no target", f"give one of {given}")
+        if self.reference is not None and self.reference not in self.optimizers:
+            known = list(self.optimizers)
+            raise unknown_name("reference", self.reference, known, "name one of the optimizers")
         for kind, price in self.prices._asdict().items():
             if not 0 <= price < math.inf:
                 raise OptbenchError(f"the price of {kind} is {price}", "give 0 or more")
@@ -121,8 +140,26 @@ class Study:
 
     def to_toml(self) -> str:
         """The study as TOML, every default written out."""
-        values = dataclasses.asdict(self)
-        return tomli_w.dumps({**values, "prices": self.prices._asdict()})
+        values = dataclasses.asdict(self) | {"prices": self.prices._asdict()}
+        return tomli_w.dumps({name: v for name, v in values.items() if v is not None})
+
+    @property
+    def headline_target(self) -> float:
+        """The target that settings are tuned for."""
+        if self.target is not None:
+            return self.target
+        return HEADLINE if HEADLINE in self.targets else self.targets[-1]
+
+    def search(self) -> Search:
+        """Over what hyperparameters are searched."""
+        grid = self.learning_rate
+        return Search(
+            seeds=self.seeds,
+            tuning_seeds=self.tuning_seeds,
+            trials=self.trials,
+            target=self.headline_target,
+            grid=None if grid is None else tuple(map(float, grid.values())),
+        )
 
     @classmethod
     def from_toml(cls, text: str, name: str | None = None) -> Study:
@@ -212,8 +249,12 @@ _STUDY: dict[str, Reader] = {
     "optimizers": _texts,
     "description": _text,
     "seeds": _whole,
+    "tuning_seeds": _whole,
+    "trials": _whole,
     "budget": _number,
     "targets": _numbers,
+    "target": _number,
+    "reference": _text,
     "precision": _text,
     "learning_rate": functools.partial(_record, LogGrid, _grid),
     "prices": functools.partial(_record, Prices, dict.fromkeys(Prices._fields, _number)),

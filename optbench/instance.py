@@ -48,9 +48,16 @@ class Instance:
 
 
 def make_instance(
-    label: str, build: Callable[[], Problem], plan: Plan, seeds: Sequence[int]
+    label: str, build: Callable[[], Problem], plan: Plan, seeds: Sequence[int], family: str = ""
 ) -> Instance:
     """Build a problem, check it, and measure what a study keeps of it.
+
+    Args:
+        label: of the problem.
+        build: what builds it.
+        plan: how far to run.
+        seeds: those whose starts count.
+        family: the module of the catalog that it comes from.
 
     Raises:
         OptbenchError: it is malformed, or not finite at its start.
@@ -84,6 +91,9 @@ def make_instance(
         region=problem.region,
         coordinates=problem.coordinates,
         surface=surface,
+        num_rows=problem.num_rows,
+        sample_fraction=problem.sample_fraction,
+        family=family,
     )
     plan = dataclasses.replace(plan, noise_floor=floor)
     return Instance(problem=problem, plan=plan, record=record, digest=found)

@@ -36,6 +36,17 @@ def problem_builder(label: str | Label, problems: Catalog) -> Callable[[], Probl
     return functools.partial(factory, **dict(parsed.arguments))
 
 
+def family_of(label: str, problems: Catalog) -> str:
+    """The module of the catalog that the innermost problem of a label is from; empty if none."""
+    parsed = catalog.parse_label(label)
+    while parsed.inner is not None:
+        parsed = parsed.inner
+    if parsed.name not in problems:
+        return ""
+    parts = problems[parsed.name].__module__.split(".")
+    return parts[1] if len(parts) > 1 else parts[0]
+
+
 @functools.cache
 def known_transforms() -> Catalog:
     """What makes a problem of another, by name."""

@@ -54,11 +54,18 @@ class Method:
     @property
     def structure(self) -> tuple[Any, ...]:
         """What decides its compiled program: everything but continuous values."""
-        fixed = tuple(a for a in self.arguments if a[0] not in self._own_continuous())
-        names = tuple(self._own_continuous())
+        fixed = tuple(a for a in self.arguments if a[0] not in self.continuous)
+        names = tuple(self.continuous)
         return self.factory, fixed, names, self.inner.structure if self.inner else None
 
-    def _own_continuous(self) -> dict[str, float | str | None]:
+    @property
+    def layers(self) -> tuple[Method, ...]:
+        """The method, and those that it wraps, outermost first."""
+        return (self, *(() if self.inner is None else self.inner.layers))
+
+    @property
+    def continuous(self) -> dict[str, float | str | None]:
+        """Its own continuous hyperparameters, not those of what it wraps -> their values."""
         given = dict(self.arguments)
         found: dict[str, float | str | None] = {}
         for parameter in catalog.parameters(self.factory):
@@ -87,7 +94,7 @@ class Method:
             NotApplicable: the problem does not know a constant.
             OptbenchError: nothing is declared optimal for an argument.
         """
-        formulas = {n: v for n, v in self._own_continuous().items() if isinstance(v, str)}
+        formulas = {n: v for n, v in self.continuous.items() if isinstance(v, str)}
         found = {
             argument: theory.settle(self.factory, self.name, argument, text, known)
             for argument, text in formulas.items()
@@ -98,7 +105,7 @@ class Method:
 
     def hyperparameters(self, depth: int = 0) -> tuple[Hyperparameter, ...]:
         """All continuous hyperparameters, outermost first."""
-        own = tuple(Hyperparameter(depth, n, v) for n, v in self._own_continuous().items())
+        own = tuple(Hyperparameter(depth, n, v) for n, v in self.continuous.items())
         return own + (self.inner.hyperparameters(depth + 1) if self.inner else ())
 
     def has(self, name: str) -> bool:
@@ -166,7 +173,7 @@ class Method:
         Raises:
             OptbenchError: the factory refuses its arguments.
         """
-        own = {name: values[depth, name] for name in self._own_continuous()}
+        own = {name: values[depth, name] for name in self.continuous}
         arguments = dict(self.arguments) | own
         wrapped = _wrapped_parameter(self.factory)
         if self.inner is not None and wrapped is not None:

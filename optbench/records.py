@@ -52,6 +52,9 @@ class ProblemRecord:
         coordinates: what a plot calls the coordinates; None for x_1, x_2.
         surface: f over the region, in two dimensions.
         failure: why it could not be built, in one line; then it has no finished cell.
+        num_rows: rows of its data; 0 where it is no finite sum.
+        sample_fraction: the share of them that a sampled call sees; 1 where none is sampled.
+        family: the module of the catalog that it comes from, such as "quadratics"; empty if none.
     """
 
     label: str
@@ -71,6 +74,16 @@ class ProblemRecord:
     coordinates: tuple[str, ...] | None = None
     surface: Surface | None = None
     failure: str | None = None
+    num_rows: int = 0
+    sample_fraction: float = 1.0
+    family: str = ""
+
+    @property
+    def condition_number(self) -> float | None:
+        """L / mu; None where either is unknown, or mu is 0."""
+        if self.smoothness is None or not self.strong_convexity:
+            return None
+        return self.smoothness / self.strong_convexity
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -87,6 +100,12 @@ class Cell:
         compile_seconds: spent building its group's program, the same number for each member;
             None where it was not built.
         run_seconds: spent running it, compilation apart; None where it did not finish.
+        trials: how many of its settings, the first ones, are trials of a search; 0 where it has
+            nothing to tune.
+        space: what was searched, as `trials.space_from_json` reads it.
+        default_source: where the defaults were published that the last setting holds; None where
+            it does not hold them.
+        extends: key of the cell whose search it extends; None for what the study asked for.
     """
 
     key: str
@@ -97,6 +116,10 @@ class Cell:
     message: str = ""
     compile_seconds: float | None = None
     run_seconds: float | None = None
+    trials: int = 0
+    space: str = "{}"
+    default_source: str | None = None
+    extends: str | None = None
 
 
 def pack(arrays: Mapping[str, np.ndarray], values: Mapping[str, Any]) -> bytes:

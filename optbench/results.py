@@ -22,7 +22,7 @@ from optbench.records import Surface as Surface
 from optbench.records import unpack_trajectory
 from optbench.store import read_problem
 from optbench.summary import Summary, summarize
-from optbench.trajectory import Trajectory
+from optbench.trajectory import HEADLINE, TARGETS, Trajectory
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -37,6 +37,7 @@ class Results:
         optimizers: labels, in study order.
         cells: those computed, in study order; an unfinished cell is absent.
         load: key of a cell -> its trajectory, packed; None where it has none.
+        extensions: key of a cell -> the cell that extends its search.
     """
 
     folder: Path | None
@@ -46,6 +47,7 @@ class Results:
     optimizers: tuple[str, ...]
     cells: tuple[Cell, ...]
     load: Callable[[str], bytes | None] = dataclasses.field(repr=False)
+    extensions: Mapping[str, Cell] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def open(cls, folder: str | Path) -> Results:
@@ -60,8 +62,14 @@ class Results:
             database.check_whole(connection, folder)
             return read_results(connection, folder)
 
-    def trajectory(self, problem: str, optimizer: str) -> Trajectory | None:
-        """What an optimizer did on a problem over all lanes; None where it has not finished.
+    @property
+    def target(self) -> float:
+        """The target that settings were tuned for, as a fraction of the merit at the start."""
+        targets = self.study.get("targets", TARGETS)
+        return self.study.get("target", HEADLINE if HEADLINE in targets else targets[-1])
+
+    def cell(self, problem: str, optimizer: str) -> Cell | None:
+        """The cell of a pair; None where it is unfinished.
 
         Raises:
             OptbenchError: the study has no such problem or optimizer.
@@ -72,14 +80,26 @@ class Results:
         ):
             if label not in known:
                 raise unknown_name(kind, label, known, f"this study has {', '.join(known)}")
-        key = self._keys.get((problem, optimizer))
-        packed = None if key is None else self.load(key)
-        with _damage_said(self.folder):
-            return None if packed is None else unpack_trajectory(packed)
+        return self._cells.get((problem, optimizer))
 
     @functools.cached_property
-    def _keys(self) -> dict[tuple[str, str], str]:
-        return {(cell.problem, cell.optimizer): cell.key for cell in self.cells}
+    def _cells(self) -> dict[tuple[str, str], Cell]:
+        return {(cell.problem, cell.optimizer): cell for cell in self.cells}
+
+    def trajectory(self, problem: str, optimizer: str) -> Trajectory | None:
+        """What an optimizer did on a problem over all lanes; None where it has not finished.
+
+        Raises:
+            OptbenchError: the study has no such problem or optimizer.
+        """
+        cell = self.cell(problem, optimizer)
+        return None if cell is None else self.trajectory_of(cell)
+
+    def trajectory_of(self, cell: Cell) -> Trajectory | None:
+        """The trajectory of a cell of this study; None where it has none."""
+        packed = self.load(cell.key)
+        with _damage_said(self.folder):
+            return None if packed is None else unpack_trajectory(packed)
 
     def summary(self) -> Summary:
         """Who wins on what, by how much, and what failed."""
@@ -109,6 +129,9 @@ def read_results(connection: sqlite3.Connection, folder: Path | None) -> Results
     cells = connection.execute(
         f"SELECT {columns} FROM shown JOIN cells USING (key) ORDER BY position"
     ).fetchall()
+    extending = connection.execute(
+        f"SELECT {columns} FROM shown JOIN cells ON cells.extends = shown.key ORDER BY position"
+    ).fetchall()
     return Results(
         folder=folder,
         study=study,
@@ -116,6 +139,7 @@ def read_results(connection: sqlite3.Connection, folder: Path | None) -> Results
         problems={row["label"]: read_problem(dict(row)) for row in problems},
         optimizers=tuple(study["optimizers"]),
         cells=tuple(Cell(**dict(row)) for row in cells),
+        extensions={row["extends"]: Cell(**dict(row)) for row in extending},
         load=load,
     )
 

@@ -19,6 +19,7 @@ from optbench.records import Cell
 from optbench.run import execute
 from optbench.store import Store
 from optbench.trajectory import Trajectory
+from optbench.trials import space_to_json
 
 AHEAD = 8  # batches to compile ahead, each of which holds a copy of its problem's data
 
@@ -83,10 +84,30 @@ def work_off(batches: Iterable[Batch], store: Store, listener: Listener) -> tupl
         for label in batch.pending:
             outcome = job if isinstance(job, Exception) else _run(job, batch, label, listener)
             cell = _cell(batch, label, outcome, seconds)
+            if isinstance(outcome, Trajectory):  # kept first: who has finished has searched on
+                running += _search_on(batch, label, outcome, store, listener)
             store.commit(cell, outcome if isinstance(outcome, Trajectory) else None)
             listener(CellFinished(cell=cell))
             running += cell.run_seconds or 0.0
     return compiling, running
+
+
+def _search_on(
+    batch: Batch, label: str, trajectory: Trajectory, store: Store, listener: Listener
+) -> float:
+    """Search beyond the edge of the space where the best trial lay there, in the same program.
+
+    Returns:
+        Seconds spent running.
+    """
+    more = batch.extension(label, trajectory)
+    if more is None:
+        return 0.0
+    job, seconds = _compiled(more)
+    outcome = job if isinstance(job, Exception) else _run(job, more, label, listener)
+    cell = _cell(more, label, outcome, seconds)
+    store.commit(cell, outcome if isinstance(outcome, Trajectory) else None)
+    return cell.run_seconds or 0.0
 
 
 def _compile_ahead(
@@ -122,7 +143,7 @@ def _compiled(batch: Batch) -> tuple[Job | HostJob | Exception, float]:
     began = time.perf_counter()
     instance, methods = batch.instance, list(batch.methods.values())
     try:
-        job = prepare(instance.problem, methods, batch.lanes, instance.plan)
+        job = prepare(instance.problem, methods, list(batch.lanes.values()), instance.plan)
     except Exception as error:
         job = error
     return job, time.perf_counter() - began
@@ -148,7 +169,9 @@ def _cell(
     batch: Batch, label: str, outcome: Trajectory | Exception, compile_seconds: float
 ) -> Cell:
     if isinstance(outcome, Exception):
-        return failed_cell(batch.keys[label], batch.problem, label, outcome)
+        failed = failed_cell(batch.keys[label], batch.problem, label, outcome)
+        return dataclasses.replace(failed, extends=batch.extends)
+    trials = batch.trials[label]
     return Cell(
         key=batch.keys[label],
         problem=batch.problem,
@@ -157,6 +180,10 @@ def _cell(
         status="finished",
         compile_seconds=compile_seconds,
         run_seconds=outcome.run_seconds,
+        trials=trials.num,
+        space=space_to_json(trials.space),
+        default_source=trials.default_source,
+        extends=batch.extends,
     )
 
 

@@ -23,7 +23,8 @@ CREATE TABLE problems (
     position INTEGER PRIMARY KEY, label TEXT NOT NULL UNIQUE, dim INTEGER, minimum REAL,
     minimum_kind TEXT, saddle REAL, stochastic INTEGER NOT NULL, convex INTEGER, smoothness REAL,
     strong_convexity REAL, noise_floor REAL, source TEXT NOT NULL, merit TEXT NOT NULL,
-    region TEXT, coordinates TEXT, failure TEXT, arrays BLOB NOT NULL
+    region TEXT, coordinates TEXT, failure TEXT, num_rows INTEGER NOT NULL,
+    sample_fraction REAL NOT NULL, family TEXT NOT NULL, arrays BLOB NOT NULL
 );
 CREATE TABLE groups (id INTEGER PRIMARY KEY, problem TEXT NOT NULL, members TEXT NOT NULL);
 CREATE TABLE shown (
@@ -32,7 +33,8 @@ CREATE TABLE shown (
 CREATE TABLE cells (
     id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, problem TEXT NOT NULL,
     optimizer TEXT NOT NULL, "group" TEXT NOT NULL, status TEXT NOT NULL, message TEXT NOT NULL,
-    compile_seconds REAL, run_seconds REAL, trajectory BLOB,
+    compile_seconds REAL, run_seconds REAL, trials INTEGER NOT NULL, space TEXT NOT NULL,
+    default_source TEXT, extends TEXT, trajectory BLOB,
     environment INTEGER NOT NULL REFERENCES environments
 );
 CREATE TABLE lanes (
@@ -137,10 +139,11 @@ class Store:
             add = f"INSERT INTO {{}} VALUES ({number}, {{}})"
             connection.executemany(add.format("lanes", ", ".join("?" * 8)), lanes)
             connection.executemany(add.format("hits", ", ".join("?" * 5)), hits)
-            connection.execute(
-                "UPDATE shown SET key = ? WHERE problem = ? AND optimizer = ?",
-                [cell.key, cell.problem, cell.optimizer],
-            )
+            if cell.extends is None:
+                connection.execute(
+                    "UPDATE shown SET key = ? WHERE problem = ? AND optimizer = ?",
+                    [cell.key, cell.problem, cell.optimizer],
+                )
 
 
 def _insert(connection: sqlite3.Connection, table: str, row: Mapping[str, Any]) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from optbench import catalog
-from optbench.cells import Batch, make_lanes, settle_groups
+from optbench.cells import Batch, settle_groups
 from optbench.database import FILE, said_plainly
 from optbench.design import LogGrid as LogGrid
 from optbench.design import Study as Study
@@ -18,7 +18,7 @@ from optbench.environment import describe_environment
 from optbench.errors import OptbenchError
 from optbench.fingerprint import digest, digest_environment
 from optbench.instance import Instance, make_instance
-from optbench.labels import problem_builder
+from optbench.labels import family_of, problem_builder
 from optbench.method import Method, find_method
 from optbench.optimizers.names import known_optimizers
 from optbench.problem import Problem
@@ -45,11 +45,13 @@ class Parts:
         problems: label -> what builds the problem.
         methods: label -> optimizer.
         find: label -> an optimizer the study no longer has.
+        families: label of a problem -> the module of the catalog that it comes from.
     """
 
     problems: Mapping[str, Callable[[], Problem]]
     methods: Mapping[str, Method]
     find: Callable[[str], Method]
+    families: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 def run_study(
@@ -92,6 +94,7 @@ def run_study(
         problems={label: problem_builder(label, problems) for label in study.problems},
         methods={label: find(label) for label in study.optimizers},
         find=find,
+        families={label: family_of(label, problems) for label in study.problems},
     )
     return run_parts(study, parts, folder, fresh=fresh, listener=listener)
 
@@ -165,7 +168,8 @@ def _lay_out(
     unbuilt: list[Cell] = []
     for label, build in parts.problems.items():
         try:
-            instance = make_instance(label, build, study.plan(), range(study.seeds))
+            family = parts.families.get(label, "")
+            instance = make_instance(label, build, study.plan(), study.search().all_seeds, family)
         except Exception as error:
             failed = [_unbuilt(label, optimizer, error) for optimizer in study.optimizers]
             records.append(ProblemRecord(label=label, failure=failed[0].message))
@@ -187,12 +191,17 @@ def _batches(
 ) -> Iterator[Batch]:
     """The groups of all methods on one problem; those newly formed are kept."""
     problem = instance.record.label
-    groups, new = settle_groups(instance, parts.methods, store.groups(problem), parts.find)
+    search = study.search()
+    groups, new = settle_groups(instance, parts.methods, store.groups(problem), parts.find, search)
     store.add_groups(problem, new)
     for methods in groups:
-        method = next(iter(methods.values()))
-        lanes = make_lanes(instance, method, range(study.seeds), study.learning_rate.values())
-        yield Batch(instance=instance, methods=methods, lanes=lanes, environment=environment)
+        yield Batch(
+            instance=instance,
+            methods=methods,
+            trials={label: search.propose(method) for label, method in methods.items()},
+            search=search,
+            environment=environment,
+        )
 
 
 def _unbuilt(problem: str, optimizer: str, error: Exception) -> Cell:

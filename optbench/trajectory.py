@@ -10,7 +10,9 @@ from typing import Any, Literal
 import numpy as np
 
 Merit = Literal["suboptimality", "gradient norm", "escape"]
-TARGETS = tuple(10.0**-k for k in range(1, 11))
+TUNING_SEEDS_FROM = 1_000_000  # seeds of tuning start here: no run is tuned on what it is judged by
+TARGETS = tuple(float(f"1e-{k}") for k in range(1, 11))
+HEADLINE = TARGETS[3]  # 1e-4: what settings are tuned for where a study names no target
 
 
 class Status(enum.StrEnum):
@@ -26,6 +28,11 @@ class Status(enum.StrEnum):
     NOT_APPLICABLE = "not applicable"  # the pair cannot run: neither a failure nor a hole
 
 
+_OF_LANES = (
+    *("value", "gradient_norm", "cost", "hit_steps", "hit_costs"),
+    *("initial_merit", "status", "last"),
+)
+_NAMED_OF_LANES = ("calls", "hit_calls", "diagnostics", "diagnostic_calls")
 FAILURES = (Status.DIVERGED, Status.NON_FINITE, Status.STALLED, Status.CRASHED, Status.INTERRUPTED)
 
 
@@ -100,14 +107,39 @@ class Trajectory:
             return self.gradient_norm
         return self.value - self.reference
 
+    def at_end(self, logged: np.ndarray) -> np.ndarray:
+        """[S, H] a logged quantity [S, H, T] where each lane ended."""
+        return np.take_along_axis(logged, self.last[..., None], axis=-1)[..., 0]
+
+    def of_seeds(self, chosen: np.ndarray) -> Trajectory:
+        """The trajectory of some seeds alone.
+
+        Args:
+            chosen: [S] whether each is one of them.
+        """
+        if np.all(chosen):
+            return self
+        count = self.value.shape[1]
+        position = np.cumsum(chosen) - 1
+        seed, setting = np.divmod(self.recorded, count)
+        kept = np.asarray(chosen)[seed]
+        cut: dict[str, Any] = {name: getattr(self, name)[chosen] for name in _OF_LANES}
+        for name in _NAMED_OF_LANES:
+            cut[name] = {k: v[chosen] for k, v in getattr(self, name).items()}
+        return dataclasses.replace(
+            self,
+            **cut,
+            seeds=tuple(s for s, use in zip(self.seeds, chosen, strict=True) if use),
+            recorded=(position[seed] * count + setting)[kept],
+            params=map_leaves(lambda leaf: leaf[kept], self.params),
+        )
+
     def lane(self, seed: int, setting: int) -> Trajectory:
         """The trajectory of one lane, by index, without axes for seeds and settings."""
         flat = seed * self.value.shape[1] + setting
         kept = np.flatnonzero(self.recorded == flat)[:1]
-        of_lane = ("value", "gradient_norm", "cost", "hit_steps", "hit_costs")
-        of_lane += ("initial_merit", "status", "last")
-        cut: dict[str, Any] = {n: np.asarray(getattr(self, n)[seed, setting]) for n in of_lane}
-        for name in ("calls", "hit_calls", "diagnostics", "diagnostic_calls"):
+        cut: dict[str, Any] = {n: np.asarray(getattr(self, n)[seed, setting]) for n in _OF_LANES}
+        for name in _NAMED_OF_LANES:
             cut[name] = {k: np.asarray(v[seed, setting]) for k, v in getattr(self, name).items()}
         return dataclasses.replace(
             self,

@@ -12,19 +12,20 @@ from optbench.errors import unknown_name
 from optbench.figures.style import PER_PANEL, Style, assign_styles, plain, power_of_ten
 from optbench.records import ProblemRecord
 from optbench.results import Results
+from optbench.tracks import evaluation, headline_index
 from optbench.trajectory import FAILURES, Trajectory
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Tuned:
-    """One optimizer on one problem, and the setting that suits it best there.
+    """One optimizer on one problem, and the setting that it was tuned to there.
 
-    The best setting has the smallest median cost, over all starts, to the hardest target that most
-    starts reach at some setting (oracle-tuned: an upper bound on what tuning can give).
+    It has the smallest median cost, over the seeds of tuning, to the hardest target that most
+    starts reach at some setting.
 
     Attributes:
-        trajectory: all lanes.
-        setting: index of the best setting.
+        trajectory: the lanes of the seeds that it is judged by.
+        setting: index of the setting.
         target: index of the target that decided; the easiest one where none is reached.
         cost: median cost to it, infinite where half of the starts or more fail.
     """
@@ -68,13 +69,19 @@ class Tuned:
         return f"{power_of_ten(float(self.trajectory.targets[hardest]))} in {steps}"
 
 
-def tune(trajectory: Trajectory) -> Tuned:
-    """A trajectory with its best setting."""
-    last = trajectory.last[..., None]
-    final = np.take_along_axis(trajectory.merit_values, last, axis=-1)[..., 0]
-    target = metrics.hardest_target(trajectory.hit_costs) or 0
-    best = metrics.best_setting(trajectory.hit_costs, final)[target]
-    return Tuned(trajectory=trajectory, setting=best.index or 0, target=target, cost=best.median)
+def tune(trajectory: Trajectory, trials: int = 0) -> Tuned:
+    """The runs that an optimizer is judged by, with the setting that it was tuned to.
+
+    Args:
+        trajectory: all lanes.
+        trials: how many settings are trials; 0 where all are.
+    """
+    judged = evaluation(trajectory)
+    tried = judged.hit_costs[:, : trials or judged.value.shape[1]]
+    target = metrics.hardest_target(tried) or 0
+    index = headline_index(trajectory, trials, target)
+    cost = metrics.best_setting(tried[:, [index]])[target].median
+    return Tuned(trajectory=judged, setting=index, target=target, cost=cost)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -126,9 +133,10 @@ def problem_runs(results: Results, problem: str) -> ProblemRuns:
         known = list(results.problems)
         raise unknown_name("problem", problem, known, f"the study has {', '.join(known)}")
     found = {o: results.trajectory(problem, o) for o in results.optimizers}
+    cells = {cell.optimizer: cell for cell in results.cells if cell.problem == problem}
     return ProblemRuns(
         problem=results.problems[problem],
-        tuned={o: tune(trajectory) for o, trajectory in found.items() if trajectory is not None},
+        tuned={o: tune(log, cells[o].trials) for o, log in found.items() if log is not None},
         styles=assign_styles(results.optimizers),
         missing=_missing(results, problem, [o for o, t in found.items() if t is None]),
     )

@@ -19,10 +19,11 @@ from optbench.rates import Abstention, Rate
 from optbench.records import ProblemRecord
 from optbench.regimes import observed_rate
 from optbench.results import Results
-from optbench.summary.pairs import best_index, common_target
+from optbench.summary.pairs import common_target
 from optbench.tables import INDENT, UNKNOWN, align, number
 from optbench.theoretical_rates import theoretical_rate
 from optbench.theory import known_of
+from optbench.tracks import evaluation, headline_index
 from optbench.trajectory import Trajectory
 
 COLUMNS = ("optimizer", "lr", "regime", "rate", "interval", "steps", "theory", "ratio")
@@ -74,7 +75,7 @@ def pair_rates(results: Results, catalogs: Catalogs, *, every_setting: bool) -> 
     cells = {(cell.problem, cell.optimizer): cell for cell in results.cells}
     for label, record in results.problems.items():
         found = {o: results.trajectory(label, o) for o in results.optimizers}
-        target = common_target([log for log in found.values() if log is not None])
+        target = common_target([evaluation(log) for log in found.values() if log is not None])
         problem = _problem(label, catalogs.problems)
         for optimizer, log in found.items():
             if log is None:
@@ -82,7 +83,8 @@ def pair_rates(results: Results, catalogs: Catalogs, *, every_setting: bool) -> 
                 why = f"{cell.status}: {cell.message}" if cell else "unfinished"
                 yield PairRate(problem=label, optimizer=optimizer, observed=Abstention(why))
                 continue
-            best = best_index(log, target)
+            best = headline_index(log, cells[label, optimizer].trials, target)
+            log = evaluation(log)
             told = _Told(problem, optimizer, catalogs.optimizers)
             for setting in range(log.value.shape[1]) if every_setting else (best,):
                 pair = _pair_rate(log, setting, record, told)

@@ -12,12 +12,13 @@ from optbench import metrics
 from optbench.rates import Abstention, Rate
 from optbench.records import Cell, ProblemRecord
 from optbench.regimes import observed_rate
+from optbench.tracks import evaluation, headline_index, tracks_of
 from optbench.trajectory import Trajectory
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Pair:
-    """One optimizer on one problem, at its best setting (oracle-tuned: an upper bound).
+    """One optimizer on one problem, at the setting that it was tuned to on other seeds.
 
     Attributes:
         problem: label.
@@ -28,8 +29,9 @@ class Pair:
         target: the one all optimizers of the problem are measured at, as a fraction of the merit
             at the start (-1 is escape from a saddle).
         hardest: the hardest target that most starts reach at some setting; None where none.
-        setting: swept hyperparameter -> its best value.
-        on_edge: whether the best learning rate is the first or last of its grid.
+        track: T_k, tuned by k trials on other seeds; S, it tunes itself; O, best in hindsight.
+        setting: hyperparameter that was searched -> its value.
+        on_edge: whether the best learning rate is the least or largest that was tried.
         cost: median over starts of the cost to `target`; None where half of them never reach it.
         low: smallest cost over starts; None where no start reaches the target.
         high: largest cost over starts; None where one start does not reach it.
@@ -48,6 +50,7 @@ class Pair:
     message: str = ""
     target: float | None = None
     hardest: float | None = None
+    track: str = ""
     setting: Mapping[str, float] = dataclasses.field(default_factory=dict)
     on_edge: bool = False
     cost: float | None = None
@@ -78,54 +81,42 @@ def common_target(trajectories: Sequence[Trajectory]) -> int:
     return known[min(half, len(known)) - 1] if known else 0
 
 
-def best_index(trajectory: Trajectory, target: int) -> int:
-    """Index of the setting of least median cost to a target, given by its index."""
-    return _best(trajectory, target).index or 0
-
-
-def _best(trajectory: Trajectory, target: int) -> metrics.BestSetting:
-    costs = trajectory.hit_costs[..., target, None]
-    return metrics.best_setting(costs, _at_end(trajectory, "merit_values"))[0]
-
-
 def measure(cell: Cell, trajectory: Trajectory, target: int, problem: ProblemRecord) -> Pair:
     """What a finished cell comes to at one target, given by its index."""
-    hit_costs = trajectory.hit_costs[..., target]
-    best = _best(trajectory, target)
-    hardest = metrics.hardest_target(trajectory.hit_costs)
-    index = best.index or 0
+    index = headline_index(trajectory, cell.trials, target)
+    judged = evaluation(trajectory)
+    best = metrics.best_setting(judged.hit_costs[:, [index]][..., [target]])[0]
+    count = cell.trials or trajectory.value.shape[1]
+    hardest = metrics.hardest_target(judged.hit_costs[:, :count])
+    tried = {name: values[:count] for name, values in trajectory.settings.items()}
     return Pair(
         problem=cell.problem,
         optimizer=cell.optimizer,
         status=cell.status,
         target=float(trajectory.targets[target]),
         hardest=None if hardest is None else float(trajectory.targets[hardest]),
-        setting={name: float(values[index]) for name, values in trajectory.settings.items()},
-        on_edge=_on_edge(trajectory.settings, index),
+        track=tracks_of(cell, trajectory)[0],
+        setting={name: float(values[index]) for name, values in tried.items()},
+        on_edge=_on_edge(tried, index),
         cost=_finite(best.median),
         low=_finite(best.low),
         high=_finite(best.high),
         reached=best.successes,
         starts=best.total,
-        basin=_basin(trajectory, hit_costs),
-        rate=observed_rate(trajectory, index, problem),
-        failures=_failures(trajectory.status[:, index][np.isnan(hit_costs[:, index])]),
+        basin=_basin(tried, judged, target),
+        rate=observed_rate(judged, index, problem),
+        failures=_failures(judged, index, target),
         exact=trajectory.resolution == "exact",
     )
 
 
-def _at_end(trajectory: Trajectory, name: str) -> np.ndarray:
-    """[S, H] a logged quantity where each lane ended."""
-    logged = getattr(trajectory, name)
-    return np.take_along_axis(logged, trajectory.last[..., None], axis=-1)[..., 0]
-
-
-def _basin(trajectory: Trajectory, hit_costs: np.ndarray) -> float | None:
-    rates = trajectory.settings.get("learning_rate")
-    if rates is None or len(trajectory.settings) > 1 or len(rates) < 2:
+def _basin(tried: Mapping[str, np.ndarray], trajectory: Trajectory, target: int) -> float | None:
+    rates = tried.get("learning_rate")
+    if rates is None or len(tried) > 1 or len(rates) < 2:
         return None
-    running_times = metrics.expected_running_time(hit_costs, _at_end(trajectory, "cost"))
-    return metrics.basin_width(rates, running_times)
+    hit_costs = trajectory.hit_costs[:, : len(rates), target]
+    spent = trajectory.at_end(trajectory.cost)[:, : len(rates)]
+    return metrics.basin_width(rates, metrics.expected_running_time(hit_costs, spent))
 
 
 def _on_edge(settings: Mapping[str, np.ndarray], index: int) -> bool:
@@ -133,8 +124,10 @@ def _on_edge(settings: Mapping[str, np.ndarray], index: int) -> bool:
     return rates is not None and len(rates) > 1 and rates[index] in (min(rates), max(rates))
 
 
-def _failures(status: np.ndarray) -> dict[str, int]:
-    return {str(kind): count for kind, count in metrics.count_failures(status).items()}
+def _failures(trajectory: Trajectory, index: int, target: int) -> dict[str, int]:
+    missed = np.isnan(trajectory.hit_costs[:, index, target])
+    counts = metrics.count_failures(trajectory.status[:, index][missed])
+    return {str(kind): count for kind, count in counts.items()}
 
 
 def _finite(cost: float) -> float | None:

@@ -21,13 +21,14 @@ PODIUM = 3  # pairs shown per problem, at least, where pairs are shown one by on
 FULL_TABLE = "summary.md"
 
 LEGEND = (
-    "Cost: gradients to the target (share of the start's gap), median [range] over starts, at the "
-    "lr best in hindsight (oracle-tuned); basin: decades of lr within 2x; rate: factor q a step, "
-    "power of k, or order"
+    "Cost: gradients to the target (share of the start's gap), median [range] over starts, {}; "
+    "basin: decades of lr within 2x; rate: factor q a step, power of k, or order"
 )
+TUNED = "at the setting that {} trials on other seeds chose"
+HINDSIGHT = "at the lr best in hindsight (oracle-tuned)"
 NO_BREAK = "\N{NO-BREAK SPACE}"
 _SHORT = {"budget exhausted": "budget", "reached target": "reached"}
-MARKS = {"~": "log points only", "^": "edge of lr grid"}
+MARKS = {"~": "log points only", "^": "least or largest lr tried"}
 
 PAIR_COLUMNS = (
     "problem",
@@ -35,13 +36,13 @@ PAIR_COLUMNS = (
     "target",
     "reached",
     "cost",
-    "lr",
+    "setting",
     "basin",
     "rate",
     "failures",
 )
 PROBLEM_COLUMNS = (
-    "problem", "target", "solved", "fastest", "cost", "lr", "basin", "rate", "then", "cost"
+    "problem", "target", "solved", "fastest", "cost", "setting", "basin", "rate", "then", "cost"
 )  # fmt: skip
 OPTIMIZER_COLUMNS = ("optimizer", "solved", "fastest on", "mean ratio", "basin", "failures")
 
@@ -71,12 +72,19 @@ def legend(pairs: Sequence[Pair]) -> str:
         return ""
     shown = "".join(_cost(pair) + _setting(pair) for pair in pairs)
     used = [f"; {mark} {meaning}" for mark, meaning in MARKS.items() if mark in shown]
-    return f"{LEGEND}{''.join(used)}."
+    return f"{LEGEND.format(_how_tuned(pairs))}{''.join(used)}."
+
+
+def _how_tuned(pairs: Sequence[Pair]) -> str:
+    tracks = [pair.track for pair in pairs if pair.track not in ("", "S")]
+    if not tracks:
+        return "nothing tuned"
+    return HINDSIGHT if tracks[0] == "O" else TUNED.format(tracks[0].removeprefix("T_"))
 
 
 def _endings(endings: Mapping[str, int]) -> list[str]:
     runs = sum(endings.values())
-    return [f"All {runs:,} runs at all lr: {_counts(endings)}."] if runs else []
+    return [f"All {runs:,} runs at all settings: {_counts(endings)}."] if runs else []
 
 
 def _progress(summary: Summary) -> str:

@@ -11,8 +11,10 @@ from __future__ import annotations
 from optbench.optimizer import Optimizer, Scalar
 from optbench.optimizers.first_order.gradient_descent import gradient_descent
 from optbench.optimizers.libraries.optax_names import optimizer_of
+from optbench.space import searched
 
 
+@searched()
 def dog(learning_rate: Scalar = 1.0, initial_step: Scalar = 1e-6, eps: Scalar = 1e-8) -> Optimizer:
     """DoG: the distance travelled over the root of the sum of squared gradients.
 
@@ -30,6 +32,7 @@ def dog(learning_rate: Scalar = 1.0, initial_step: Scalar = 1e-6, eps: Scalar = 
     )
 
 
+@searched()
 def dowg(learning_rate: Scalar = 1.0, eps: Scalar = 1e-4) -> Optimizer:
     """DoWG: as `dog`, with gradients weighted by the distance travelled.
 
@@ -42,6 +45,7 @@ def dowg(learning_rate: Scalar = 1.0, eps: Scalar = 1e-4) -> Optimizer:
     return optimizer_of("optax.contrib.dowg", learning_rate=learning_rate, eps=eps)
 
 
+@searched()
 def dadapt_adamw(
     learning_rate: Scalar = 1.0,
     b1: Scalar = 0.9,
@@ -72,6 +76,7 @@ def dadapt_adamw(
     )
 
 
+@searched()
 def prodigy(
     learning_rate: Scalar = 1.0,
     b1: Scalar = 0.9,
@@ -102,6 +107,7 @@ def prodigy(
     )
 
 
+@searched()
 def cocob(alpha: Scalar = 100.0, eps: Scalar = 1e-8) -> Optimizer:
     """COCOB: bets on the sign of each coordinate's gradient, with the winnings so far.
 

@@ -15,11 +15,13 @@ from optbench.optimizer import Optimizer, Scalar, State, Step
 from optbench.optimizers.second_order import dense_matrix
 from optbench.oracle import Calls, Evaluation, Oracle
 from optbench.problem import Params
+from optbench.space import searched
 
 _BISECTIONS = 64  # of a bracket's logarithm, at most 355 wide: to rounding
 _ROUNDING_UNITS = 10  # rounding error allowed for in f, in eps |f|
 
 
+@searched()
 def newton(learning_rate: Scalar = 1.0) -> Optimizer:
     """x_{k+1} = x_k - eta (hess f(x_k))^{-1} grad f(x_k), with eta = `learning_rate`.
 

@@ -1,0 +1,275 @@
+"""All optimizers of a study side by side, each under its tuning tracks, on the same starts."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal, get_args
+
+import numpy as np
+
+from optbench.errors import OptbenchError, unknown_name
+from optbench.records import Cell, ProblemRecord
+from optbench.results import Results
+from optbench.tracks import Row as Row
+from optbench.tracks import (
+    best_index,
+    evaluation,
+    headline_index,
+    target_index,
+    tracks_of,
+    tuning,
+)
+from optbench.trajectory import Trajectory
+
+Unit = Literal["gradients", "steps", "samples", "seconds"]
+
+CENSORED = 10.0  # a failure counts as this many budgets
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Outcome:
+    """What one row comes to on one problem, on the S seeds that it is judged by.
+
+    Attributes:
+        index: of the setting that its track chose.
+        setting: hyperparameter -> value.
+        on_edge: whether a trial beyond the space might have been better: T_k+edge tells.
+        targets: [K] fractions of the merit at the start.
+        target: index of the one that the setting was chosen for.
+        hit_costs: [S, K] gradient-equivalents to each target; NaN where never.
+        hit_steps: [S, K] steps to each target; NaN where never.
+        hit_calls: kind of oracle call -> [S, K] count; NaN where never.
+        spent: [S] gradient-equivalents of each run.
+        status: [S] how each ended.
+        trial_costs: [k] median cost of every trial over the seeds of tuning (over those it is
+            judged by, where there are none), infinite where most fail; of one setting, its own.
+        seconds_per_step: run time over the steps of all lanes that shared it; None if unknown.
+    """
+
+    index: int
+    setting: Mapping[str, float]
+    on_edge: bool
+    targets: np.ndarray
+    target: int
+    hit_costs: np.ndarray
+    hit_steps: np.ndarray
+    hit_calls: Mapping[str, np.ndarray]
+    spent: np.ndarray
+    status: np.ndarray
+    trial_costs: np.ndarray
+    seconds_per_step: float | None
+
+    @property
+    def median(self) -> float:
+        """Median cost to the target over seeds, infinite where half of them or more fail."""
+        costs = self.hit_costs[:, self.target]
+        return float(np.median(np.where(np.isnan(costs), math.inf, costs)))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Comparison:
+    """The rows of a study, their settings chosen for one target.
+
+    Attributes:
+        target: the fraction of the merit at the start that every setting is chosen for.
+        budget: gradient-equivalents per run; None for no limit.
+        problems: label -> record, in study order.
+        rows: in study order, those of one optimizer together, its headline first.
+        outcomes: (problem, row) -> what it comes to; absent where the pair has none.
+        statuses: (problem, optimizer) -> finished, failed, not applicable or unfinished.
+    """
+
+    target: float
+    budget: float | None
+    problems: Mapping[str, ProblemRecord]
+    rows: tuple[Row, ...]
+    outcomes: Mapping[tuple[str, Row], Outcome]
+    statuses: Mapping[tuple[str, str], str]
+
+    @property
+    def headlines(self) -> tuple[Row, ...]:
+        """The row of each optimizer that a verdict speaks of: T_k, or S, or where neither is, O."""
+        return tuple(dict.fromkeys(self.row(row.optimizer) for row in self.rows))
+
+    def row(self, optimizer: str, track: str | None = None) -> Row:
+        """The row of an optimizer: the one of a track, or its headline.
+
+        Raises:
+            OptbenchError: there is none.
+        """
+        own = [row for row in self.rows if row.optimizer == optimizer]
+        if not own:
+            known = list(dict.fromkeys(row.optimizer for row in self.rows))
+            raise unknown_name("optimizer", optimizer, known, f"there are {', '.join(known)}")
+        for row in own:
+            if track is None or row.track == track:
+                return row
+        tracks = ", ".join(row.track for row in own)
+        raise OptbenchError(f"{optimizer} has no track {track!r}", f"it has {tracks}")
+
+    def applicable(self, rows: Sequence[Row]) -> list[str]:
+        """The problems on which all these rows have run, in study order."""
+        return [p for p in self.problems if all((p, row) in self.outcomes for row in rows)]
+
+    def costs(
+        self,
+        rows: Sequence[Row],
+        problems: Sequence[str],
+        unit: Unit = "gradients",
+        target: int | None = None,
+    ) -> np.ndarray:
+        """Cost to a target, paired by problem and seed.
+
+        Args:
+            rows: R of them.
+            problems: P labels on which all of them have run.
+            unit: what cost is counted in; seconds are shared evenly by the lanes of a program.
+            target: its index; the one settings were chosen for if not given.
+
+        Returns:
+            [P, R, S] cost, infinite where a run never reaches the target.
+
+        Raises:
+            OptbenchError: no such unit, or a row that has not run on a problem.
+        """
+        if unit not in get_args(Unit):
+            raise unknown_name("unit", unit, list(get_args(Unit)), "costs have no other")
+        found = [[self._costs(p, row, unit, target) for row in rows] for p in problems]
+        seeds = max((len(c) for line in found for c in line), default=0)
+        empty = np.full((len(problems), len(rows), seeds), math.inf)
+        for p, r in np.ndindex(empty.shape[:2]):
+            empty[p, r, : len(found[p][r])] = found[p][r]
+        return empty
+
+    def _costs(self, problem: str, row: Row, unit: Unit, target: int | None) -> np.ndarray:
+        outcome = self.outcomes.get((problem, row))
+        if outcome is None:
+            status = self.statuses[problem, row.optimizer]
+            raise OptbenchError(f"{row} is {status} on {problem}", "leave the problem out")
+        k = outcome.target if target is None else min(target, len(outcome.targets) - 1)
+        costs = {"gradients": outcome.hit_costs, "steps": outcome.hit_steps}.get(unit)
+        if unit == "samples":
+            costs = samples(outcome.hit_calls, self.problems[problem])
+        if costs is None:
+            costs = outcome.hit_steps * (outcome.seconds_per_step or math.nan)
+        return np.where(np.isnan(costs[:, k]), math.inf, costs[:, k])
+
+
+def samples(calls: Mapping[str, np.ndarray], problem: ProblemRecord) -> np.ndarray:
+    """Rows of data seen by oracle calls: the batch by each sampled call, all by each exact one."""
+    rows = problem.num_rows or 1
+    sampled = ("value_and_gradients", "values", "hessian_products", "fisher_products")
+    batch = sum(calls.get(kind, 0) for kind in (*sampled, "jacobian_products"))
+    whole = calls.get("whole_gradients", 0) * rows
+    batch = batch * (problem.sample_fraction * rows)
+    return np.asarray(batch + calls.get("row_gradients", 0) + whole)
+
+
+def compare_rows(results: Results, target: float | None = None) -> Comparison:
+    """The optimizers of a study side by side.
+
+    Args:
+        results: of the study.
+        target: the fraction of the merit at the start that settings are chosen for, on each
+            problem the hardest target that asks for no more; the study's own if not given.
+    """
+    target = results.target if target is None else target
+    cells = {(cell.problem, cell.optimizer): cell for cell in results.cells}
+    statuses = {
+        (p, o): cells[p, o].status if (p, o) in cells else "unfinished"
+        for p in results.problems
+        for o in results.optimizers
+    }
+    outcomes = {
+        (problem, Row(optimizer, track)): outcome
+        for (problem, optimizer), cell in cells.items()
+        for track, outcome in _outcomes(results, cell, target)
+    }
+    named = {
+        o: [row.track for _, row in outcomes if row.optimizer == o] for o in results.optimizers
+    }
+    rows = [Row(o, track) for o, tracks in named.items() for track in dict.fromkeys(tracks)]
+    outcomes |= _unextended(outcomes, rows)
+    return Comparison(
+        target=target,
+        budget=results.study.get("budget"),
+        problems=results.problems,
+        rows=tuple(rows),
+        outcomes=outcomes,
+        statuses=statuses,
+    )
+
+
+def _unextended(
+    outcomes: Mapping[tuple[str, Row], Outcome], rows: Sequence[Row]
+) -> dict[tuple[str, Row], Outcome]:
+    """The rows T_k+edge where no search was extended: there they are the rows T_k."""
+    same = {}
+    for row in rows:
+        base = row._replace(track=row.track.removesuffix("+edge"))
+        if base != row:
+            same |= {(p, row): out for (p, other), out in outcomes.items() if other == base}
+    return {key: outcome for key, outcome in same.items() if key not in outcomes}
+
+
+def _outcomes(results: Results, cell: Cell, target: float) -> Iterator[tuple[str, Outcome]]:
+    """The tracks of a pair, and what it comes to under each; none where it did not finish."""
+    log = results.trajectory_of(cell)
+    if log is None:
+        return
+    judged, k = evaluation(log), target_index(log, target)
+    tried = cell.trials or log.value.shape[1]
+    tuned = headline_index(log, tried, k)
+    on_edge = cell.key in results.extensions
+    for track in tracks_of(cell, log):
+        index = {"D": tried, "O": best_index(judged, tried, k)}.get(track, tuned)
+        edge = on_edge and track.startswith("T_")
+        yield track, _outcome(log, judged, index, k, trials=tried, on_edge=edge)
+    if on_edge:
+        further = results.trajectory_of(results.extensions[cell.key])
+        if further is not None:
+            yield f"T_{tried}+edge", _extended(log, further, k, tried)
+
+
+def _extended(log: Trajectory, further: Trajectory, target: int, trials: int) -> Outcome:
+    """The better of the best trials inside the space and beyond its edge, on the tuning seeds."""
+    both = [
+        _outcome(one, evaluation(one), headline_index(one, trials, target), target, trials=trials)
+        for one in (log, further)
+    ]
+    inside, beyond = (outcome.trial_costs.min() for outcome in both)
+    return both[1] if beyond < inside else both[0]
+
+
+def _outcome(
+    log: Trajectory,
+    judged: Trajectory,
+    index: int,
+    target: int,
+    *,
+    trials: int,
+    on_edge: bool = False,
+) -> Outcome:
+    lane_steps = float(log.steps[log.last].sum())
+    return Outcome(
+        index=index,
+        setting={name: float(values[index]) for name, values in log.settings.items()},
+        on_edge=on_edge,
+        targets=judged.targets,
+        target=target,
+        hit_costs=judged.hit_costs[:, index],
+        hit_steps=judged.hit_steps[:, index],
+        hit_calls={kind: counts[:, index] for kind, counts in judged.hit_calls.items()},
+        spent=judged.at_end(judged.cost)[:, index],
+        status=judged.status[:, index],
+        trial_costs=trial_costs(log, trials, target),
+        seconds_per_step=log.run_seconds / lane_steps if lane_steps else None,
+    )
+
+
+def trial_costs(log: Trajectory, trials: int, target: int) -> np.ndarray:
+    """[k] median cost of every trial on the seeds it was tuned on, infinite where most fail."""
+    costs = tuning(log).hit_costs[:, :trials, target]
+    return np.median(np.where(np.isnan(costs), math.inf, costs), axis=0)
