@@ -12,6 +12,8 @@ import scipy.stats
 
 from optbench.errors import OptbenchError
 
+CENSORED_AT = 10  # budgets that a failure counts as
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Interval:
@@ -41,6 +43,24 @@ class GeometricMean:
     value: float | None
     used: int
     total: int
+
+
+def censor(costs: np.ndarray, budget: float | np.ndarray) -> np.ndarray:
+    """Costs with a failure, infinite or NaN, counted as 10 times the budget.
+
+    Args:
+        costs: costs of any shape, positive.
+        budget: what broadcasts to that shape, positive and finite, in the unit of the costs.
+
+    Raises:
+        OptbenchError: a cost or budget that is not positive, a budget that is not finite.
+    """
+    costs, budget = np.asarray(costs, float), np.asarray(budget, float)
+    if np.any(costs <= 0) or not np.all((budget > 0) & np.isfinite(budget)):
+        raise OptbenchError(
+            "a cost or budget that is not positive", "give costs, and the budget they had"
+        )
+    return np.where(np.isfinite(costs), costs, CENSORED_AT * budget)
 
 
 def bootstrap_interval(
