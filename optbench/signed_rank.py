@@ -132,7 +132,7 @@ def bayesian_signed_rank(
     Raises:
         OptbenchError: no problems, values that are not finite, a negative rope.
 
-    Source: Benavoli, Corani, Demsar & Zaffalon (2017), Time for a change, section 4.2; Benavoli,
+    Source: Benavoli, Corani, Demsar & Zaffalon (2017), Time for a change; Benavoli,
         Mangili, Corani, Zaffalon & Ruggeri (2014), for the prior.
     """
     z = _finite(z)

@@ -212,10 +212,12 @@ def iqm(values: np.ndarray, axis: int | None = None) -> np.ndarray:
         values: values of any shape; NaN is a failure, and counts as infinite.
         axis: along which; over all values, runs and problems alike, where None.
 
-    Source: Agarwal et al. (2021), Deep RL at the edge of the statistical precipice, section 4.3.
+    Source: Agarwal et al. (2021), Deep RL at the edge of the statistical precipice, section 4.
     """
     values = np.asarray(values, float)
     values = np.where(np.isnan(values), math.inf, values)
+    if axis is None:
+        values, axis = values.ravel(), 0
     return np.asarray(scipy.stats.trim_mean(values, 0.25, axis=axis))
 
 
@@ -228,7 +230,7 @@ def probability_of_improvement(costs_a: np.ndarray, costs_b: np.ndarray) -> np.n
         costs_a: [..., N] costs of A; infinite or NaN where a run fails.
         costs_b: [..., M] costs of B.
 
-    Source: Mann & Whitney (1947); Agarwal et al. (2021), section 4.3; average it over problems.
+    Source: Mann & Whitney (1947); Agarwal et al. (2021), section 4; average it over problems.
     """
     a, b = (
         np.where(np.isnan(costs), math.inf, costs)
