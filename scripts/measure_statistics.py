@@ -8,10 +8,11 @@ from __future__ import annotations
 import argparse
 import resource
 import time
+from functools import partial
 
 import numpy as np
 
-from optbench.profiles import pairwise_profile, performance_profile, profile_score, runtime_ecdf
+from optbench.profiles import pairwise_profile, performance_profile, runtime_ecdf
 from optbench.signed_rank import bayesian_signed_rank, holm, log_ratios, wilcoxon_signed_rank
 from optbench.statistics import ratio_intervals
 
@@ -32,25 +33,20 @@ def main() -> None:
     given = parser.parse_args()
     rng = np.random.default_rng(0)
     costs = rng.lognormal(sigma=1.0, size=(given.methods, given.problems, given.seeds))
-    reference, medians, budget = costs[0], np.median(costs, axis=-1), float(costs.max())
+    medians, budget = np.median(costs, axis=-1), float(costs.max())
     pairs = [log_ratios(method, medians[0], budget) for method in medians[1:]]
     hits = np.where(costs[0] < np.quantile(costs, 0.8), costs[0], np.nan).T[..., None]
+    spent = np.full(hits.shape[:2], budget)
     profile = np.geomspace(1, 64, 200)
-    draws = {"rng": rng, "draws": given.draws}
+    draws = {"costs": costs, "reference": costs[0], "rng": rng, "draws": given.draws}
+    over = {f"bootstrap over {what}": what for what in ("runs", "problems")}
     parts = {
-        "bootstrap over runs": lambda: ratio_intervals(costs, reference, over="runs", **draws),
-        "bootstrap over problems": lambda: ratio_intervals(
-            costs, reference, over="problems", **draws
-        ),
         "Wilcoxon and Holm": lambda: holm(np.array([wilcoxon_signed_rank(z) for z in pairs])),
         "Bayesian signed rank": lambda: [bayesian_signed_rank(z, rng=rng) for z in pairs],
         "performance profile": lambda: performance_profile(medians.T, profile),
-        "scores": lambda: profile_score(medians.T),
         "pairwise profiles": lambda: [pairwise_profile(m, medians[0]) for m in medians],
-        "runtimes, restarted": lambda: runtime_ecdf(
-            hits, np.full(hits.shape[:2], budget), profile, rng=rng
-        ),
-    }
+        "runtimes, restarted": lambda: runtime_ecdf(hits, spent, profile, rng=rng),
+    } | {name: partial(ratio_intervals, over=what, **draws) for name, what in over.items()}
     for name, part in parts.items():
         start = time.perf_counter()
         part()
