@@ -10,10 +10,12 @@ from typing import Literal
 import numpy as np
 
 from optbench.errors import OptbenchError
+from optbench.statistics import censor
 from optbench.trajectory import Status
 
 NUDGES = 32  # draws behind a noise floor
 NUDGE_ULPS = 4  # units in the last place a coordinate moves by, at most
+SENSITIVITY_DECADES = 3  # of learning rates around the tuned one
 _NO_FAILURE = (Status.REACHED, Status.NOT_APPLICABLE)
 
 
@@ -119,7 +121,7 @@ def best_setting(
     Returns:
         [K] what happens at the best setting.
     """
-    costs = _costs(hit_costs)
+    costs = as_costs(hit_costs)
     reached = np.isfinite(costs)
     successes = reached.sum(0)  # [H, K]
     total = np.where(reached, costs, 0.0).sum(0)
@@ -153,7 +155,7 @@ def hardest_target(hit_costs: np.ndarray) -> int | None:
     Args:
         hit_costs: [S, H, K] cost to each target, hardest last; NaN where never.
     """
-    reached = 2 * np.isfinite(_costs(hit_costs)).sum(0) > len(hit_costs)
+    reached = 2 * np.isfinite(as_costs(hit_costs)).sum(0) > len(hit_costs)
     indices = np.flatnonzero(reached.any(0))
     return int(indices[-1]) if len(indices) else None
 
@@ -186,7 +188,7 @@ def expected_running_time(hit_costs: np.ndarray, spent: np.ndarray) -> np.ndarra
 
     Source: Hansen et al. (2016), COCO: Performance assessment.
     """
-    costs = _costs(hit_costs)
+    costs = as_costs(hit_costs)
     spent = np.asarray(spent, float)
     spent = spent.reshape(spent.shape + (1,) * (costs.ndim - spent.ndim))
     reached = np.isfinite(costs)
@@ -197,7 +199,25 @@ def expected_running_time(hit_costs: np.ndarray, spent: np.ndarray) -> np.ndarra
 
 def success_rate(hit_costs: np.ndarray) -> np.ndarray:
     """Share of the starts [S, ...] that reach the target: [...]."""
-    return np.asarray(np.isfinite(_costs(hit_costs)).mean(0))
+    return np.asarray(np.isfinite(as_costs(hit_costs)).mean(0))
+
+
+def par10(hit_costs: np.ndarray, budget: float | np.ndarray) -> np.ndarray:
+    """Penalized average runtime: the mean cost over starts, a failure counted as 10 budgets.
+
+    Args:
+        hit_costs: [S, ...] cost to the target, positive; infinite or NaN where never.
+        budget: what broadcasts to that shape.
+
+    Returns:
+        [...] means.
+
+    Raises:
+        OptbenchError: a cost or budget that is not positive.
+
+    Source: Bischl et al. (2016), ASlib: a benchmark library for algorithm selection.
+    """
+    return np.asarray(censor(hit_costs, budget).mean(0))
 
 
 def basin_width(learning_rates: np.ndarray, running_times: np.ndarray) -> float | None:
@@ -214,18 +234,85 @@ def basin_width(learning_rates: np.ndarray, running_times: np.ndarray) -> float 
     Raises:
         OptbenchError: fewer than two rates, a rate not positive, or one given twice.
     """
-    rates, times = np.asarray(learning_rates, float), np.asarray(running_times, float)
-    if len(rates) < 2 or not (rates > 0).all() or len(np.unique(rates)) < len(rates):
-        raise OptbenchError(
-            "a basin needs distinct positive learning rates", "sweep two of them at least"
-        )
+    decades, times = _on_a_grid(learning_rates, running_times)
     if not np.isfinite(times).any():
         return None
-    order = np.argsort(rates)
-    decades = np.log10(rates[order])
     edges = np.concatenate([decades[:1], (decades[1:] + decades[:-1]) / 2, decades[-1:]])
-    inside = times[order] <= 2 * np.nanmin(times)
+    inside = times <= 2 * np.nanmin(times)
     return float(np.diff(edges)[inside].sum())
+
+
+def learning_rate_sensitivity(
+    learning_rates: np.ndarray, losses: np.ndarray, initial: float
+) -> float | None:
+    """E[min(l(eta), l_0) - l*] / (l_0 - l*): 0 where all rates are as good, 1 where one alone is.
+
+    eta is log-uniform over three decades around the tuned rate, the best of the grid (the lowest
+    of equals), whose loss is l*. Between rates of the grid min(l, l_0) is linear in log eta, and
+    integrated exactly.
+
+    Args:
+        learning_rates: [H] positive and distinct.
+        losses: [H] final loss at each; infinite or NaN where it diverged.
+        initial: l_0, the loss at the start.
+
+    Returns:
+        The sensitivity; None where no rate improves on the start, or the grid ends within the
+        three decades.
+
+    Raises:
+        OptbenchError: fewer than two rates, a rate not positive, or one given twice.
+
+    Source: Wortsman et al. (2023), Small-scale proxies for large-scale Transformer training
+        instabilities, section 2, there not divided by l_0 - l*.
+    """
+    decades, losses = _on_a_grid(learning_rates, losses)
+    capped = np.minimum(np.where(np.isnan(losses), math.inf, losses), initial)
+    best = int(capped.argmin())
+    low, high = decades[best] + SENSITIVITY_DECADES * np.array([-0.5, 0.5])
+    slack = 1e-9  # decades, for rounding alone
+    if (
+        not capped[best] < initial < math.inf
+        or decades[0] > low + slack
+        or decades[-1] < high - slack
+    ):
+        return None
+    inside = decades[(decades > low) & (decades < high)]
+    nodes = np.concatenate([[low], inside, [high]])
+    regret = np.interp(nodes, decades, capped) - capped[best]
+    mean = np.trapezoid(regret, nodes) / SENSITIVITY_DECADES
+    return float(mean / (initial - capped[best]))
+
+
+def expected_best_of_k(values: np.ndarray) -> np.ndarray:
+    """Expected best of k of the n trials, drawn without replacement, for each k from 1 to n.
+
+    sum_i v_(i) C(n - i, k - 1) / C(n, k), values ascending. It estimates the best of k new trials
+    without bias; drawing with replacement would not.
+
+    Args:
+        values: [n] value of each trial, lower being better; infinite or NaN where it fails.
+
+    Returns:
+        [n] expectations, infinite where a failure may be the best of k.
+
+    Raises:
+        OptbenchError: no trials.
+
+    Source: Tang et al. (2020), Showing your work doesn't always work.
+    """
+    ascending = np.sort(as_costs(values))
+    if ascending.ndim != 1 or len(ascending) == 0:
+        raise OptbenchError("no trials say nothing", "give the value of each trial, in one list")
+    n = len(ascending)
+    k, i = np.arange(1, n + 1)[:, None], np.arange(1, n + 1)[None, :]
+    growth = (
+        np.maximum(n - i - k + 1, 0)[:, :-1] / (n - i)[:, :-1]
+    )  # weight of i + 1 over that of i
+    weights = k / n * np.cumprod(np.hstack([np.ones((n, 1)), growth]), axis=1)
+    failed = (i <= n - k + 1) & np.isinf(ascending)
+    expected = (weights * np.where(np.isinf(ascending), 0.0, ascending)).sum(1)
+    return np.where(failed.any(1), math.inf, expected)
 
 
 def count_failures(status: np.ndarray) -> Mapping[Status, int]:
@@ -241,45 +328,18 @@ def count_failures(status: np.ndarray) -> Mapping[Status, int]:
     return {kind: ends.count(kind) for kind in Status if kind in ends and kind not in _NO_FAILURE}
 
 
-def performance_profile(costs: np.ndarray, ratios: np.ndarray) -> np.ndarray:
-    """Share of problems each solver solves within a ratio of the best: |{p : r[p,s] <= T}| / |P|.
-
-    r[p,s] = t[p,s] / min_s t[p,s]; a problem that nobody solves stays in the denominator. With
-    more than two solvers a profile ranks each against the best only: solvers may swap places
-    when another one is left out.
-
-    Args:
-        costs: [P, S] cost of each solver on each problem; infinite or NaN where unsolved.
-        ratios: [R] values of T.
-
-    Returns:
-        [R, S] shares.
-
-    Source: Dolan & More (2002), section 2; Gould & Scott (2016) for the warning.
-    """
-    costs = _costs(costs)
-    solved = np.isfinite(costs)
-    best = costs.min(1, keepdims=True)
-    ratio = np.divide(costs, best, out=np.full(costs.shape, math.inf), where=solved)
-    return ((ratio <= np.asarray(ratios, float)[:, None, None]) & solved).mean(1)
-
-
-def ecdf(costs: np.ndarray, budgets: np.ndarray) -> np.ndarray:
-    """Share of all costs that are within each budget; one never reached counts as above all.
-
-    Args:
-        costs: cost per (problem, target, run), in any shape; infinite or NaN where never.
-        budgets: [B] budgets.
-
-    Returns:
-        [B] shares.
-    """
-    reached = np.sort(_costs(costs).ravel())
-    finite = np.where(np.isinf(budgets), np.finfo(float).max, budgets)
-    return np.searchsorted(reached, finite, side="right") / len(reached)
-
-
-def _costs(costs: np.ndarray) -> np.ndarray:
-    """Costs with infinity where never."""
+def as_costs(costs: np.ndarray) -> np.ndarray:
+    """Costs of any shape with infinity where never, given infinite or NaN there."""
     costs = np.asarray(costs, float)
     return np.where(np.isnan(costs), math.inf, costs)
+
+
+def _on_a_grid(learning_rates: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Decades of the rates, ascending, and what was measured at each."""
+    rates, values = np.asarray(learning_rates, float), np.asarray(values, float)
+    if len(rates) < 2 or not (rates > 0).all() or len(np.unique(rates)) < len(rates):
+        raise OptbenchError(
+            "a sweep needs distinct positive learning rates", "sweep two of them at least"
+        )
+    order = np.argsort(rates)
+    return np.log10(rates[order]), values[order]

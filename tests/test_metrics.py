@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -279,6 +279,80 @@ def test_a_basin_needs_a_grid(rates):
         metrics.basin_width(np.array(rates), np.ones(len(rates)))
 
 
+# Penalized averages, sensitivity, the best of k trials. Second sources: by hand, closed forms of
+# integrals, all subsets.
+
+
+def test_par10_by_hand():
+    hits = np.array([[1.0, NAN], [3.0, NAN], [INF, 8.0]])
+    np.testing.assert_allclose(metrics.par10(hits, 10.0), [104 / 3, 208 / 3])
+    np.testing.assert_allclose(metrics.par10(hits, np.array([10.0, 1.0])), [104 / 3, 28 / 3])
+    assert metrics.par10(hits[:, 0], 10.0) > np.nanmean(hits[:2, 0])  # failures are not dropped
+
+
+GRID = np.logspace(-4, 0, 4001)
+
+
+def sensitivity(loss, initial: float = 1.0, rates: np.ndarray = GRID) -> float | None:
+    return metrics.learning_rate_sensitivity(rates, loss(np.log10(rates)), initial)
+
+
+def test_sensitivity_is_the_integral():
+    """Best at 1e-2, window from 10^-3.5 to 10^-0.5: 2 int_0^1.5 min(u^2, 1) du / 3, and so on."""
+    assert sensitivity(lambda u: (u + 2) ** 2) == pytest.approx(5 / 9, abs=1e-6)
+    assert sensitivity(lambda u: np.abs(u + 2) / 1.5) == pytest.approx(0.5, abs=1e-9)
+    shifted = sensitivity(lambda u: 7 + 3 * np.abs(u + 2) / 1.5, initial=10.0)
+    assert shifted == pytest.approx(0.5, abs=1e-9)  # free of the scale of the loss
+    assert sensitivity(lambda u: 0 * u, rates=np.logspace(-1.5, 1.5, 2)) is None  # tuned at an end
+    flat = sensitivity(lambda u: np.where(np.abs(u + 2) > 1.75, 0.5, 0.0) - (np.abs(u + 2) < 1e-9))
+    assert flat == pytest.approx(0.5, abs=1e-3)
+    uncapped = np.trapezoid((np.log10(GRID[500:3501]) + 2) ** 2, np.log10(GRID[500:3501])) / 3
+    assert uncapped == pytest.approx(0.75, abs=1e-6)  # the planted defect: no cap at the start
+
+
+def test_sensitivity_on_a_coarse_grid_by_hand():
+    rates = np.array([1e-4, 1e-3, 1e-2, 1e-1, 1.0])
+    losses = np.array([0.9, 0.5, 0.1, 0.3, NAN])
+    # nodes at -3.5, -3, -2, -1, -0.5: 0.7, 0.5, 0.1, 0.3, 0.65, less 0.1
+    area = 0.5 * (0.6 + 0.4) / 2 + 0.4 / 2 + 0.2 / 2 + 0.5 * (0.2 + 0.55) / 2
+    expected = area / 3 / 0.9
+    found = metrics.learning_rate_sensitivity(rates, losses, 1.0)
+    assert found == pytest.approx(expected)
+    shuffled = [3, 0, 4, 2, 1]
+    again = metrics.learning_rate_sensitivity(rates[shuffled], losses[shuffled], 1.0)
+    assert again == pytest.approx(expected)
+    plain = np.mean(np.minimum(np.nan_to_num(losses, nan=1.0), 1.0) - 0.1) / 0.9
+    assert found != pytest.approx(plain)  # the planted defect: a mean over the rates of the grid
+
+
+def test_sensitivity_is_unknown_where_the_grid_or_the_method_ends():
+    rates, good = np.logspace(-4, 0, 5), np.array([0.9, 0.5, 0.1, 0.3, 0.9])
+    assert metrics.learning_rate_sensitivity(rates[1:], good[1:], 1.0) is None
+    assert metrics.learning_rate_sensitivity(rates[:-1], good[:-1], 1.0) is None
+    assert metrics.learning_rate_sensitivity(rates, np.full(5, INF), 1.0) is None
+    assert metrics.learning_rate_sensitivity(rates, good, 0.1) is None
+    with pytest.raises(OptbenchError):
+        metrics.learning_rate_sensitivity(np.zeros(2), np.ones(2), 1.0)
+
+
+@given(st.lists(st.sampled_from([1.0, 2.0, 5.0, 9.0, INF, NAN]), min_size=1, max_size=7))
+def test_the_best_of_k_is_the_mean_over_all_subsets(values):
+    costs = [INF if math.isnan(v) else v for v in values]
+    for k, found in enumerate(metrics.expected_best_of_k(np.array(values)), start=1):
+        best = [min(subset) for subset in itertools.combinations(costs, k)]
+        assert found == pytest.approx(np.mean(best))
+
+
+def test_the_best_of_k_of_uniform_ranks_is_known():
+    curve = metrics.expected_best_of_k(np.random.default_rng(0).permutation(64) + 1.0)
+    np.testing.assert_allclose(curve, 65 / (np.arange(1, 65) + 1))  # (n + 1) / (k + 1)
+    replaced = [np.sum((1 - np.arange(64) / 64) ** k) for k in range(1, 65)]
+    assert not np.allclose(curve[1:], replaced[1:], rtol=0.01)  # the planted defect: biased
+    assert np.isfinite(metrics.expected_best_of_k(np.arange(1.0, 1025))).all()
+    with pytest.raises(OptbenchError):
+        metrics.expected_best_of_k(np.array([]))
+
+
 # Failures.
 
 
@@ -300,54 +374,3 @@ def test_no_lane_is_lost(ends):
     counted = sum(metrics.count_failures(np.array(ends)).values())
     fine = sum(end in (Status.REACHED, Status.NOT_APPLICABLE) for end in ends)
     assert counted + fine == len(ends)
-
-
-# Profiles.
-
-TRAP = SimpleNamespace(a=[1.0, 1.0, 1.0], b=[8.0, 8.0, 2.0], c=[4.0, 3.0, 4.0])
-
-
-def area_to_four(*solvers) -> list[float]:
-    """Area under each profile from ratio 1 to 4, over its width."""
-    grid = 1 + 3 * (np.arange(30_000) + 0.5) / 30_000
-    return list(metrics.performance_profile(np.array(solvers).T, grid).mean(0))
-
-
-def test_leaving_out_the_best_solver_turns_the_ranking_around():
-    _, b, c = area_to_four(TRAP.a, TRAP.b, TRAP.c)
-    assert (b, c) == pytest.approx((2 / 9, 1 / 9), abs=1e-4)
-    b, c = area_to_four(TRAP.b, TRAP.c)
-    assert (b, c) == pytest.approx((0.7037, 0.8889), abs=1e-4)
-
-
-def test_profile_by_hand():
-    costs = np.array([[1.0, 2.0], [6.0, 3.0], [5.0, NAN], [INF, NAN]])
-    shares = metrics.performance_profile(costs, np.array([1.0, 1.9, 2.0, INF]))
-    np.testing.assert_array_equal(shares, [[0.5, 0.25], [0.5, 0.25], [0.75, 0.5], [0.75, 0.5]])
-
-
-@given(costs=tables(2, 2))
-def test_profiles_are_shares_that_rise_to_the_success_rate(costs):
-    shares = metrics.performance_profile(costs, np.array([1.0, 1.5, 3.0, 20.0]))
-    assert shares.shape == (4, costs.shape[1])
-    assert np.all(np.diff(shares, axis=0) >= 0)
-    np.testing.assert_allclose(shares[-1], np.isfinite(costs).mean(0))
-    solved = np.isfinite(costs).any(1).mean()
-    assert shares[0].sum() >= solved - 1e-12  # each solved problem has a fastest solver
-    rescaled = metrics.performance_profile(costs * 4.0, np.array([1.0, 1.5, 3.0, 20.0]))
-    np.testing.assert_array_equal(rescaled, shares)
-
-
-def test_unsolved_problems_stay_in_the_denominator():
-    costs = np.array([[1.0, 1.0], [NAN, NAN]])
-    assert metrics.performance_profile(costs, np.array([10.0])).max() == 0.5
-    solved = costs[np.isfinite(costs).any(1)]
-    assert metrics.performance_profile(solved, np.array([10.0])).max() == 1.0
-
-
-@given(costs=tables(1, 3), budgets=st.lists(st.integers(0, 21), min_size=1, max_size=6))
-def test_ecdf_counts(costs, budgets):
-    shares = metrics.ecdf(costs, np.array(budgets, float))
-    expected = [np.mean([c <= budget for c in costs.ravel()]) for budget in budgets]
-    np.testing.assert_allclose(shares, expected)
-    np.testing.assert_allclose(metrics.ecdf(costs, np.array([INF])), np.isfinite(costs).mean())
