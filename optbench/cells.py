@@ -113,7 +113,7 @@ class Batch:
 
     def _decided_by(self) -> list[Any]:
         """What decides whether a search is extended."""
-        return [self.search.target, [space_to_json(t.space) for t in self.trials.values()]]
+        return [self.search.target, [space_to_json(self.trials[o].space) for o in self.methods]]
 
     def _told_by_theory(self) -> dict[str, float | None] | None:
         """The constants of the problem, where a method has formulas of them."""

@@ -194,7 +194,7 @@ def test_all_runs_are_counted_by_how_they_ended():
     logs = {("bowl", "a"): log(costs, status=status), ("bowl", "b"): climbing(1.0, starts=2)}
     summary = summary_of(logs)
     assert summary.endings == {"reached target": 8, "diverged": 7, "non-finite": 1}
-    assert "All 16 runs at all lr: 8 reached, 7 diverged, 1 non-finite." in summary.text()
+    assert "All 16 runs at all settings: 8 reached, 7 diverged, 1 non-finite." in summary.text()
 
 
 def test_standings_by_hand():
@@ -259,7 +259,7 @@ def test_marks_appear_with_their_meaning_only_where_needed():
     marked = climbing(1.0, best=0)
     text = summary_of({("bowl", "a"): log(marked.hit_costs, resolution="log points")}).text()
     assert "~10 [10, 10]" in text and "0.001^" in text
-    assert "~ log points only; ^ edge of lr grid" in " ".join(text.splitlines())
+    assert "~ log points only; ^ least or largest lr tried" in " ".join(text.splitlines())
 
 
 def test_escape_is_called_escape():
