@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Literal, get_args
 
 import numpy as np
 
@@ -23,7 +22,7 @@ from optbench.tracks import (
 )
 from optbench.trajectory import Trajectory
 
-Unit = Literal["gradients", "steps", "samples", "seconds"]
+UNITS = ("gradients", "steps", "samples", "seconds")  # that cost is counted in
 
 CENSORED = 10.0  # a failure counts as this many budgets
 
@@ -117,7 +116,7 @@ class Comparison:
         self,
         rows: Sequence[Row],
         problems: Sequence[str],
-        unit: Unit = "gradients",
+        unit: str = "gradients",
         target: int | None = None,
     ) -> np.ndarray:
         """Cost to a target, paired by problem and seed.
@@ -134,8 +133,8 @@ class Comparison:
         Raises:
             OptbenchError: no such unit, or a row that has not run on a problem.
         """
-        if unit not in get_args(Unit):
-            raise unknown_name("unit", unit, list(get_args(Unit)), "costs have no other")
+        if unit not in UNITS:
+            raise unknown_name("unit", unit, list(UNITS), f"there are {', '.join(UNITS)}")
         found = [[self._costs(p, row, unit, target) for row in rows] for p in problems]
         seeds = max((len(c) for line in found for c in line), default=0)
         empty = np.full((len(problems), len(rows), seeds), math.inf)
@@ -143,7 +142,7 @@ class Comparison:
             empty[p, r, : len(found[p][r])] = found[p][r]
         return empty
 
-    def _costs(self, problem: str, row: Row, unit: Unit, target: int | None) -> np.ndarray:
+    def _costs(self, problem: str, row: Row, unit: str, target: int | None) -> np.ndarray:
         outcome = self.outcomes.get((problem, row))
         if outcome is None:
             status = self.statuses[problem, row.optimizer]

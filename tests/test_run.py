@@ -155,6 +155,26 @@ def test_a_group_equals_its_members_alone():
         np.testing.assert_array_equal(together.hit_steps, alone.hit_steps)
 
 
+def test_every_member_of_a_group_sweeps_what_it_likes():
+    rates, seeds = {"learning_rate": RATES}, (0, 1)
+    momentum = {"learning_rate": RATES[::-1].copy(), "b1": np.linspace(0.3, 0.9, 6)}
+    lanes = [Lanes(seeds=seeds, settings=settings) for settings in (rates, momentum)]
+    methods = [make_method(optax.sgd), make_method(optax.adam)]
+    plan = Plan(num_steps=60, budget=None)
+    grouped = prepare(BOWL, methods, lanes, plan)
+    for index, method in enumerate(methods):
+        together, alone = (
+            execute(grouped, index),
+            execute(prepare(BOWL, [method], lanes[index], plan)),
+        )
+        np.testing.assert_allclose(together.value, alone.value, rtol=1e-10, atol=1e-25)
+        assert list(together.settings) == list(lanes[index].settings)
+    swapped = execute(prepare(BOWL, methods[::-1], lanes[::-1], plan), 1)
+    assert np.abs(swapped.value - execute(grouped, 1).value).max() > 1e-3  # sgd is not adam
+    with pytest.raises(OptbenchError, match="lanes of a group differ"):
+        prepare(BOWL, methods, [lanes[0], Lanes(seeds=seeds)], plan)
+
+
 def test_every_optimizer_sees_the_same_samples():
     """The gradient noise a method saw is what its state sums up."""
 
