@@ -152,7 +152,11 @@ class Trajectory:
 
 
 def map_leaves(function: Callable[[np.ndarray], np.ndarray], tree: Any) -> Any:
-    """Apply a function to every array of nested dicts, lists and tuples."""
+    """Apply a function to every array of a pytree; what a store holds needs no JAX for that."""
+    if isinstance(tree, np.ndarray):
+        return function(tree)
+    if type(tree) is dict:
+        return {key: map_leaves(function, branch) for key, branch in tree.items()}
     import jax
 
     return jax.tree.map(function, tree)
