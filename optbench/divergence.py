@@ -75,11 +75,16 @@ def diverge(
         noise_floor: of the problem; NaN where unknown.
     """
     lanes = match_lanes(a, b)
-    counts = {"lanes": lanes.number}
-    counts |= {"only_a": a.status.size - lanes.number, "only_b": b.status.size - lanes.number}
-    names = {"problem": label[0], "optimizer": label[1]}
+    none = Divergence(
+        problem=label[0],
+        optimizer=label[1],
+        kind="not compared",
+        lanes=lanes.number,
+        only_a=a.status.size - lanes.number,
+        only_b=b.status.size - lanes.number,
+    )
     if not lanes.number:
-        return Divergence(**names, kind="not compared", **counts)
+        return none
     steps, at_a, at_b = np.intersect1d(a.steps, b.steps, return_indices=True)
     running = at_a <= lanes.cut(a.last, 0)[..., None]
     running &= at_b <= lanes.cut(b.last, 1)[..., None]
@@ -88,10 +93,9 @@ def diverge(
     beyond = at.beyond(a, b, eps ** (2 / 3), FLOORS * float(np.nan_to_num(noise_floor)))
     different, moved = beyond.any(-1), apart.any(-1)
     kind: Kind = "different" if different.any() else "rounding" if moved.any() else "identical"
-    return Divergence(
-        **names,
+    return dataclasses.replace(
+        none,
         kind=kind,
-        **counts,
         rounding=int((moved & ~different).sum()),
         different=int(different.sum()),
         ends=int((lanes.cut(a.status, 0) != lanes.cut(b.status, 1)).sum()),
