@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import scipy.stats
@@ -101,8 +101,9 @@ def pair_runs(pair: PairedCosts, budget: float) -> Runs:
         return Runs(None, none, none, (0, 0), pair.exact)
     common = metrics.hardest_common_target(pair.hits, "each")
     at = hardest if common is None else common
-    log_a, log_b = (np.log2(censored(pair.chosen(side, at), budget)) for side in (0, 1))
-    a, b = (~np.isnan(pair.chosen(side, hardest)) for side in (0, 1))
+    costs = {k: [pair.chosen(side, k) for side in (0, 1)] for k in {at, hardest}}
+    log_a, log_b = (np.log2(censored(c, budget)) for c in costs[at])
+    a, b = (~np.isnan(c) for c in costs[hardest])
     changes = a.astype(float) - b
     ratios = np.round(log_b - log_a, _TIES_TO)
     reached = int(a.sum()), int(b.sum())
@@ -235,10 +236,13 @@ def _sample(values: Sequence[np.ndarray]) -> np.ndarray:
 def signed_rank_p(values: np.ndarray) -> float:
     """Two-sided p of the Wilcoxon signed-rank test that values are symmetric about 0.
 
-    Zeros are left out. Exact up to 50 values without ties, and up to 13 with them.
+    Zeros are left out. Exact up to 50 values without ties, and up to 13 with them; else the normal
+    approximation, corrected for ties and continuity.
+
+    Source: Wilcoxon (1945), Individual comparisons by ranking methods.
     """
-    _, p = scipy.stats.wilcoxon(values[values != 0])
-    return float(p)
+    result: Any = scipy.stats.wilcoxon(values[values != 0], correction=True)
+    return float(result.pvalue)
 
 
 def _holm(p_values: Sequence[float]) -> list[float]:
