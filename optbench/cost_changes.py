@@ -19,6 +19,7 @@ RunVerdict = Literal["fails more", "fails less", "unchanged", "undecided", "not 
 LEAST_PROBLEMS = 6  # from which on a verdict is about problems, not about runs
 LEVELS = {"optimizers": 0.05, "pairs": 0.025, "failures": 0.025}  # of each family of tests
 DRAWS = 10_000
+EXACT_TO = 50  # values in an exact test
 _TIES_TO = 12  # decimals of a log ratio; the rest is rounding
 
 
@@ -236,13 +237,21 @@ def _sample(values: Sequence[np.ndarray]) -> np.ndarray:
 def signed_rank_p(values: np.ndarray) -> float:
     """Two-sided p of the Wilcoxon signed-rank test that values are symmetric about 0.
 
-    Zeros are left out. Exact up to 50 values without ties, and up to 13 with them; else the normal
-    approximation, corrected for ties and continuity.
+    Zeros are left out. Exact up to `EXACT_TO` values, ties or not, from the number of signs that
+    give each sum of ranks; else the normal approximation, corrected for ties and continuity.
 
     Source: Wilcoxon (1945), Individual comparisons by ranking methods.
     """
-    result: Any = scipy.stats.wilcoxon(values[values != 0], correction=True)
-    return float(result.pvalue)
+    values = values[values != 0]
+    if len(values) > EXACT_TO:
+        result: Any = scipy.stats.wilcoxon(values, correction=True)
+        return float(result.pvalue)
+    ranks = np.rint(2 * scipy.stats.rankdata(np.abs(values))).astype(int)  # whole with ties, too
+    signs = np.ones(1)  # how many choices of signs give each sum of positive ranks
+    for rank in ranks:
+        signs = np.pad(signs, (0, rank)) + np.pad(signs, (rank, 0))
+    least = min(ranks[values > 0].sum(), ranks[values < 0].sum())
+    return min(1.0, float(2 * signs[: least + 1].sum() / signs.sum()))
 
 
 def _holm(p_values: Sequence[float]) -> list[float]:

@@ -13,7 +13,7 @@ from optbench.statistics import Interval
 from optbench.summary.text import target_text
 from optbench.tables import INDENT, UNKNOWN, align, number
 
-SHOWN = {"differences": 4, "statuses": 2, "trajectories": 4, "costs": 5, "flips": 2}  # lines
+SHOWN = {"differences": 4, "statuses": 2, "trajectories": 3, "costs": 5, "flips": 2}  # lines
 LEGEND = (
     "B / A: mean cost ratio; interval: 95 %, bootstrap; p: signed ranks, Holm; runs lost and won"
 )
@@ -24,9 +24,9 @@ _COST_COLUMNS = ("optimizer", "on", "B / A", "interval", "p", "costs", "lost", "
 def regression_text(found: Regression, width: int = 100) -> str:
     """The changes in at most 30 lines of at most `width` columns, the verdict first."""
     blocks = (
-        _wrapped(" ".join(_summary(found)), width),
+        _wrapped(_summary(found), width),
         _part(_differences(found), SHOWN["differences"], width),
-        _part(_only(found.only), 2, width),
+        _part([*_only(found.only), *_lanes(found)], 3, width),
         _part(_statuses(found), SHOWN["statuses"], width),
         _trajectories(found.divergences, width),
         _costs(found, width),
@@ -35,16 +35,16 @@ def regression_text(found: Regression, width: int = 100) -> str:
     return "\n".join(line for block in blocks for line in block)
 
 
-def _summary(found: Regression) -> Iterator[str]:
-    differ = [d for d in found.divergences if d.differs]
-    steps = [d.first_step for d in differ if d.first_step is not None]
+def _summary(found: Regression) -> str:
+    """What differs, and what it means: one sentence."""
+    parts = [d for d in found.divergences if d.kind == "different" or d.ends]
+    rounding = sum(d.kind == "rounding" and not d.ends for d in found.divergences)
+    steps = [d.first_step for d in parts if d.first_step is not None]
     since = f", from step {min(steps)} on" if steps else ""
-    rounding = sum(d.kind == "rounding" for d in differ)
-    only = f" ({rounding} by rounding alone)" if rounding else ""
+    more = f", {rounding} more by rounding alone" if rounding else ""
     compared = sum(d.kind != "not compared" for d in found.divergences)
-    left = "" if compared == found.pairs else f" ({compared} could be compared)"
-    yield f"{len(differ)} of {found.pairs} pairs differ{only}{since}{left};"
-    yield f"{_verdict(found)}."
+    left = "" if compared == found.pairs else f" ({compared} share runs)"
+    return f"{len(parts)} of {found.pairs} pairs differ{since}{more}{left}; {_verdict(found)}."
 
 
 def _verdict(found: Regression) -> str:
@@ -90,6 +90,13 @@ def _counted(problems: Sequence[str], optimizers: Sequence[str]) -> Iterator[str
     for labels, kind in ((problems, "problem"), (optimizers, "optimizer")):
         if labels:
             yield f"{len(labels)} {kind}{'s' * (len(labels) != 1)} ({_some(labels)})"
+
+
+def _lanes(found: Regression) -> Iterator[str]:
+    """Lanes of common pairs that were left out."""
+    only_a, only_b = (sum(getattr(d, f"only_{x}") for d in found.divergences) for x in "ab")
+    if only_a or only_b:
+        yield f"runs of common pairs that the other lacks: {only_a} of A, {only_b} of B"
 
 
 def _statuses(found: Regression) -> list[str]:
@@ -176,4 +183,4 @@ def _left(number_left: int, what: str) -> list[str]:
 
 
 def _wrapped(text: str, width: int) -> Iterable[str]:
-    return textwrap.wrap(text, width, subsequent_indent=INDENT)
+    return textwrap.wrap(text, width, subsequent_indent=INDENT, max_lines=3, placeholder=" ...")
