@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import scipy.stats
 
-from optbench import metrics
-from optbench.paired_lanes import PairedCosts, censored
+from optbench.paired_lanes import PairedCosts
+from optbench.signed_rank import LEAST_PROBLEMS, holm, log_ratios, wilcoxon_signed_rank
 from optbench.statistics import Interval
 
 CostVerdict = Literal["faster", "slower", "unchanged", "undecided", "not compared"]
 RunVerdict = Literal["fails more", "fails less", "unchanged", "undecided", "not compared"]
 
-LEAST_PROBLEMS = 6  # from which on a verdict is about problems, not about runs
 LEVELS = {"optimizers": 0.05, "pairs": 0.025, "failures": 0.025}  # of each family of tests
 DRAWS = 10_000
-EXACT_TO = 50  # values in an exact test
 _TIES_TO = 12  # decimals of a log ratio; the rest is rounding
 
 
@@ -96,19 +94,17 @@ def pair_runs(pair: PairedCosts, budget: float) -> Runs:
         pair: its costs in both versions.
         budget: the larger one of both studies, in the unit of the costs.
     """
-    hardest = metrics.hardest_common_target(pair.hits, "any")
-    if hardest is None or not len(pair.hits[0]):
+    hardest = pair.hardest("any")
+    if hardest is None:
         none = np.zeros(0)
         return Runs(None, none, none, (0, 0), pair.exact)
-    common = metrics.hardest_common_target(pair.hits, "each")
+    common = pair.hardest("each")
     at = hardest if common is None else common
-    costs = {k: [pair.chosen(side, k) for side in (0, 1)] for k in {at, hardest}}
-    log_a, log_b = (np.log2(censored(c, budget)) for c in costs[at])
-    a, b = (~np.isnan(c) for c in costs[hardest])
-    changes = a.astype(float) - b
-    ratios = np.round(log_b - log_a, _TIES_TO)
+    costs_a, costs_b = (costs[:, at] for costs in pair.costs)
+    ratios = np.round(log_ratios(costs_b, costs_a, budget), _TIES_TO)
+    a, b = (~np.isnan(costs[:, hardest]) for costs in pair.costs)
     reached = int(a.sum()), int(b.sum())
-    return Runs(float(pair.targets[at]), ratios, changes, reached, pair.exact)
+    return Runs(float(pair.targets[at]), ratios, a.astype(float) - b, reached, pair.exact)
 
 
 def cost_changes(
@@ -215,7 +211,8 @@ def _verdicts(
     """
     samples = [_sample([of(runs) for runs in group if len(of(runs))]) for group in groups]
     able = [i for i, x in enumerate(samples) if 2.0 ** (1 - np.count_nonzero(x)) <= level]
-    adjusted = dict(zip(able, _holm([signed_rank_p(samples[i]) for i in able]), strict=True))
+    p_values = np.array([wilcoxon_signed_rank(samples[i]) for i in able])
+    adjusted = dict(zip(able, holm(p_values).tolist(), strict=True))
     found: list[tuple[float | None, int | None]] = []
     for i, values in enumerate(samples):
         if not values.any():
@@ -232,36 +229,6 @@ def _sample(values: Sequence[np.ndarray]) -> np.ndarray:
     if len(values) >= LEAST_PROBLEMS:
         return np.round([x.mean() for x in values], _TIES_TO)
     return np.concatenate([*values, np.zeros(0)])
-
-
-def signed_rank_p(values: np.ndarray) -> float:
-    """Two-sided p of the Wilcoxon signed-rank test that values are symmetric about 0.
-
-    Zeros are left out. Exact up to `EXACT_TO` values, ties or not, from the number of signs that
-    give each sum of ranks; else the normal approximation, corrected for ties and continuity.
-
-    Source: Wilcoxon (1945), Individual comparisons by ranking methods.
-    """
-    values = values[values != 0]
-    if len(values) > EXACT_TO:
-        result: Any = scipy.stats.wilcoxon(values, correction=True)
-        return float(result.pvalue)
-    ranks = np.rint(2 * scipy.stats.rankdata(np.abs(values))).astype(int)  # whole with ties, too
-    signs = np.ones(1)  # how many choices of signs give each sum of positive ranks
-    for rank in ranks:
-        signs = np.pad(signs, (0, rank)) + np.pad(signs, (rank, 0))
-    least = min(ranks[values > 0].sum(), ranks[values < 0].sum())
-    return min(1.0, float(2 * signs[: least + 1].sum() / signs.sum()))
-
-
-def _holm(p_values: Sequence[float]) -> list[float]:
-    """Adjusted p values that hold the family-wise error."""
-    p = np.asarray(p_values, float)
-    order = np.argsort(p)
-    adjusted = np.empty(len(p))
-    steps = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
-    adjusted[order] = np.minimum(1.0, steps)
-    return adjusted.tolist()
 
 
 _COSTS: dict[int | None, CostVerdict] = {

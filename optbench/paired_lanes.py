@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Literal
 
 import numpy as np
 
 from optbench import metrics
-from optbench.trajectory import Trajectory
+from optbench.trajectory import TUNING_SEEDS_FROM, Trajectory
 
 SAME_SETTING = 1e-12  # relative: a grid is laid by powers, whose last digit is the platform's
-CENSORED = 10  # times the budget: what a run that fails counts as
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -51,56 +51,52 @@ class PairedCosts:
 
     Attributes:
         targets: [K] those that both measured, hardest last.
-        hits: of each version, [S, H, K] cost to each target; NaN where never.
-        finals: of each version, [S, H] the merit at the end.
+        costs: of each version, [S, K] cost to each target at the setting that it is judged at
+            for this target; NaN where never.
         exact: whether all costs are exact, or some known at log points only.
     """
 
     targets: np.ndarray
-    hits: tuple[np.ndarray, np.ndarray]
-    finals: tuple[np.ndarray, np.ndarray]
+    costs: tuple[np.ndarray, np.ndarray]
     exact: bool
 
-    def chosen(self, side: int, target: int) -> np.ndarray:
-        """[S] costs of one version at the setting it is compared at; NaN where never."""
-        hits = self.hits[side][..., target]
-        return hits[:, chosen_setting(hits, self.finals[side])]
+    def hardest(self, reached_by: Literal["each", "any"]) -> int | None:
+        """Index of the hardest target that most starts of each, or any, version reach."""
+        return metrics.hardest_common_target([c[:, None] for c in self.costs], reached_by)
 
 
-def chosen_setting(hit_costs: np.ndarray, final_merit: np.ndarray) -> int:
-    """Index of the setting that a version is compared at: its own best in hindsight.
+def pair_costs(a: Trajectory, b: Trajectory, trials: tuple[int, int]) -> PairedCosts:
+    """The costs of two versions over the common seeds that they are judged by.
 
     Args:
-        hit_costs: [S, H] cost to the target; NaN where never.
-        final_merit: [S, H] the merit at the end.
+        a: what the first version did.
+        b: what the second did.
+        trials: of each version, how many of its settings are trials; 0 where all are.
     """
-    return metrics.best_setting(hit_costs[..., None], final_merit)[0].index or 0
-
-
-def pair_costs(a: Trajectory, b: Trajectory) -> PairedCosts:
-    """The costs of two versions over their common seeds and targets.
-
-    Where they share settings, these alone count, so that neither is tuned on more; where they
-    share none (another learning rate, say), each has all of its own.
-    """
-    lanes = match_lanes(a, b)
+    seeds = match_lanes(a, b).seeds
+    seeds = seeds[np.array(a.seeds)[seeds[:, 0]] < TUNING_SEEDS_FROM]
     both = [(k, list(b.targets).index(t)) for k, t in enumerate(a.targets) if t in b.targets]
-    hits, finals = [], []
+    columns = np.reshape(np.array(both, int), (-1, 2))
+    costs = []
     for side, log in enumerate((a, b)):
-        rows = lanes.seeds[:, side]
-        settings = lanes.settings[:, side] if len(lanes.settings) else slice(None)
-        of_target = [pair[side] for pair in both]
-        hits.append(log.hit_costs[rows][:, settings][..., of_target])
-        ends = np.take_along_axis(log.merit_values, log.last[..., None], axis=-1)[..., 0]
-        finals.append(ends[rows][:, settings])
+        chosen, kept = judged_settings(log, trials[side]), columns[:, side]
+        costs.append(log.hit_costs[seeds[:, side, None], chosen[kept], kept])
     return PairedCosts(
-        targets=a.targets[[k for k, _ in both]],
-        hits=(hits[0], hits[1]),
-        finals=(finals[0], finals[1]),
+        targets=a.targets[columns[:, 0]],
+        costs=(costs[0], costs[1]),
         exact=a.resolution == b.resolution == "exact",
     )
 
 
-def censored(costs: np.ndarray, budget: float) -> np.ndarray:
-    """Costs with `CENSORED` times the budget where a run never reaches its target."""
-    return np.where(np.isnan(costs), CENSORED * budget, costs)
+def judged_settings(log: Trajectory, trials: int) -> np.ndarray:
+    """[K] index of the setting that a version is judged at, for each of its targets.
+
+    Its own headline, as in `tracks.headline_index`: the best trial on the seeds of tuning, or in
+    hindsight where there are none. Were one version's setting taken for both, the other would pay
+    for the luck in that choice.
+    """
+    tuned = np.asarray(log.seeds) >= TUNING_SEEDS_FROM
+    rows = tuned if tuned.any() else ~tuned
+    tried = slice(trials or log.value.shape[1])
+    final = log.at_end(log.merit_values)[rows, tried]
+    return np.array([b.index or 0 for b in metrics.best_setting(log.hit_costs[rows, tried], final)])

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 import numpy as np
 import scipy.stats
 
-from optbench import metrics
 from optbench.paired_lanes import PairedCosts
 
 CONFIDENCE = 0.95
@@ -75,7 +74,7 @@ def flips(
     """What two versions rank otherwise on one problem.
 
     All optimizers are measured at the hardest target that half of them reach in both versions,
-    at the setting each is compared at; medians over common seeds.
+    at the setting each is judged at; medians over common seeds.
 
     Args:
         problem: label.
@@ -88,7 +87,7 @@ def flips(
     medians: dict[str, list[float]] = {}
     for optimizer, pair in found.items():
         at = list(pair.targets).index(target)
-        costs = [pair.chosen(side, at) for side in (0, 1)]
+        costs = [costs[:, at] for costs in pair.costs]
         spans[optimizer] = [median_interval(c) for c in costs]
         medians[optimizer] = [float(np.median(np.nan_to_num(c, nan=math.inf))) for c in costs]
 
@@ -119,8 +118,13 @@ def _target(found: Mapping[str, PairedCosts]) -> float | None:
     reached: list[float] = []
     for pair in found.values():
         kept = [k for k, target in enumerate(pair.targets) if float(target) in shared]
-        index = metrics.hardest_common_target([hits[..., kept] for hits in pair.hits])
+        of_shared = PairedCosts(
+            targets=pair.targets[kept],
+            costs=(pair.costs[0][:, kept], pair.costs[1][:, kept]),
+            exact=pair.exact,
+        )
+        index = of_shared.hardest("each")
         if index is not None:
-            reached.append(float(pair.targets[kept[index]]))
+            reached.append(float(of_shared.targets[index]))
     half = math.ceil(len(found) / 2)
     return sorted(reached)[half - 1] if len(reached) >= half else None

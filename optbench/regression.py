@@ -169,8 +169,10 @@ def _compare(a: Results, b: Results, problem: str, optimizers: list[str]) -> _Co
             continue
         label = problem, optimizer
         divergences.append(diverge(label, log_a, log_b, eps=eps, noise_floor=floor))
-        pair = pair_costs(log_a, log_b)
-        if len(pair.hits[0]) and len(pair.targets):
+        cells = (results.cell(problem, optimizer) for results in (a, b))
+        trials = [cell.trials if cell else 0 for cell in cells]
+        pair = pair_costs(log_a, log_b, (trials[0], trials[1]))
+        if pair.costs[0].size:
             paired[optimizer] = pair
             spent = float(max(np.nanmax(log.cost) for log in (log_a, log_b)))
             runs[label] = pair_runs(pair, _budget(a, b) or spent)
@@ -210,10 +212,9 @@ def _floor(results: Results, problem: str) -> float:
 def _statuses(
     a: Results, b: Results, problems: list[str], optimizers: list[str]
 ) -> Iterator[StatusChange]:
-    cells = [{(c.problem, c.optimizer): c for c in results.cells} for results in (a, b)]
     for problem in problems:
         for optimizer in optimizers:
-            one, other = (of.get((problem, optimizer)) for of in cells)
+            one, other = (results.cell(problem, optimizer) for results in (a, b))
             before, after = _status(one), _status(other)
             if before != after:
                 why = " ".join(c.message for c in (one, other) if c and c.message)

@@ -14,14 +14,21 @@ from optbench import cost_changes as changes
 from optbench import divergence, paired_lanes
 from optbench.errors import OptbenchError
 from optbench.metrics import first_hit
-from optbench.paired_lanes import Lanes, PairedCosts, match_lanes
+from optbench.paired_lanes import (
+    Lanes,
+    PairedCosts,
+    judged_settings,
+    match_lanes,
+    pair_costs,
+)
 from optbench.rankings import flips, median_interval
 from optbench.records import Cell, ProblemRecord, pack_trajectory
 from optbench.regression import find_regression
 from optbench.report.regression import regression_text
 from optbench.results import Results
 from optbench.study import Study, run_study
-from optbench.trajectory import Status, Trajectory
+from optbench.tracks import headline_index
+from optbench.trajectory import TUNING_SEEDS_FROM, Status, Trajectory
 
 TARGETS = (1e-1, 1e-2, 1e-4)
 STEPS = np.arange(65)
@@ -243,10 +250,13 @@ def test_precision_decides_what_rounding_is():
 
 def runs(a, b) -> changes.Runs:
     """One target, one setting, these costs [S]."""
-    hits = tuple(np.asarray(x, float)[:, None, None] for x in (a, b))
-    ends = np.zeros((len(a), 1))
-    paired = PairedCosts(targets=np.array([0.1]), hits=hits, finals=(ends, ends), exact=True)
-    return changes.pair_runs(paired, budget=100.0)
+    return changes.pair_runs(costs_at([0.1], a, b), budget=100.0)
+
+
+def costs_at(targets, a, b) -> PairedCosts:
+    """Costs [S] or [S, K] of two versions."""
+    costs = tuple(np.reshape(np.asarray(x, float), (len(x), -1)) for x in (a, b))
+    return PairedCosts(targets=np.array(targets), costs=(costs[0], costs[1]), exact=True)
 
 
 def test_ratios_by_hand():
@@ -260,23 +270,32 @@ def test_ratios_by_hand():
 
 def test_the_hardest_target_that_both_reach_counts_and_what_is_lost_beyond_is_shown():
     easy, hard = np.full(5, 10.0), np.full(5, 40.0)
-    a = np.stack([easy, hard], axis=-1)[:, None]
-    b = np.stack([easy * 2, np.full(5, NEVER)], axis=-1)[:, None]
-    ends = np.zeros((5, 1))
-    paired = PairedCosts(targets=np.array([0.1, 0.01]), hits=(a, b), finals=(ends,) * 2, exact=True)
-    told = changes.pair_runs(paired, 100.0)
+    a, b = np.stack([easy, hard], axis=-1), np.stack([easy * 2, np.full(5, NEVER)], axis=-1)
+    told = changes.pair_runs(costs_at([0.1, 0.01], a, b), 100.0)
     assert told.target == 0.1 and told.log_ratios == pytest.approx(np.ones(5))
     assert told.reached == (5, 0) and told.changes.tolist() == [1] * 5
-    swapped = dataclasses.replace(paired, hits=(b, a))
-    assert changes.pair_runs(swapped, 100.0).changes.tolist() == [-1] * 5
+    assert changes.pair_runs(costs_at([0.1, 0.01], b, a), 100.0).changes.tolist() == [-1] * 5
 
 
-def test_each_version_is_compared_at_its_own_best_setting():
-    a = np.array([[30.0, 10.0]] * 3)[..., None]
-    b = np.array([[20.0, 60.0]] * 3)[..., None]
-    ends = np.zeros((3, 2))
-    paired = PairedCosts(targets=np.array([0.1]), hits=(a, b), finals=(ends,) * 2, exact=True)
-    assert changes.pair_runs(paired, 100.0).log_ratios == pytest.approx(np.ones(3))
+def test_each_version_is_judged_at_its_headline_setting_and_on_seeds_that_tuned_nothing():
+    seeds = (0, 1, TUNING_SEEDS_FROM, TUNING_SEEDS_FROM + 1)
+    rng = np.random.default_rng(3)
+    a, b = (log(factors(rng, 4), seeds=seeds) for _ in range(2))
+    found = pair_costs(a, b, (2, 1))
+    for k in range(len(TARGETS)):
+        chosen = headline_index(a, 2, k), headline_index(b, 1, k)
+        for costs, x, setting in zip(found.costs, (a, b), chosen, strict=True):
+            assert costs[:, k].tolist() == x.hit_costs[:2, setting, k].tolist()
+    assert chosen[1] == 0  # the second setting was no trial
+
+
+def test_common_targets_and_seeds_alone_are_paired():
+    q = factors(np.random.default_rng(3), 3)
+    a, b = log(q, seeds=(4, 2, 9)), log(q[:2], seeds=(2, 8), targets=(1e-2, 1e-3, 1e-4))
+    found = pair_costs(a, b, (0, 0))
+    assert found.targets.tolist() == [1e-2, 1e-4] and len(found.costs[0]) == 1
+    best = judged_settings(a, 0)
+    assert found.costs[0][0].tolist() == [a.hit_costs[1, best[k], k] for k in (1, 2)]
 
 
 def test_a_planted_slow_down_is_found_with_its_first_step():
@@ -338,15 +357,17 @@ def test_newly_failing_runs_are_a_regression_where_they_are_many():
 
 def noise(rng, spread, seeds, gap=1.0) -> changes.Runs:
     """Two independent draws of runs at 3 settings, some of which fail; the second times `gap`."""
-    hits = []
+    logs = []
     for factor in (1.0, gap):
         costs = factor * rng.lognormal(4.0 + 0.1 * np.arange(3), spread, (seeds, 3))
-        hits.append(np.where(costs > 200, NEVER, costs)[..., None])
-    ends = np.zeros((seeds, 3))
-    paired = PairedCosts(
-        targets=np.array([0.1]), hits=(hits[0], hits[1]), finals=(ends, ends), exact=True
-    )
-    return changes.pair_runs(paired, 200.0)
+        hits = np.where(costs > 200, NEVER, costs)[..., None]
+        logs.append(dataclasses.replace(_BLANK[seeds], hit_costs=hits))
+    return changes.pair_runs(paired_lanes.pair_costs(*logs, (0, 0)), 200.0)
+
+
+_BLANK = {
+    n: log(np.full((n, 3), 0.5), steps=STEPS[:2], rates=(1, 2, 3), targets=(0.1,)) for n in (6, 8)
+}
 
 
 def alarms(monkeypatch, studies, *, problems, seeds=8, optimizers=2, gap=1.0) -> float:
@@ -374,43 +395,21 @@ def test_a_planted_gap_of_two_is_decided(monkeypatch):
 
 
 def test_without_holm_chance_is_called_a_regression(monkeypatch):
-    monkeypatch.setattr(changes, "_holm", list)
+    monkeypatch.setattr(changes, "holm", np.asarray)
     assert alarms(monkeypatch, 20, problems=8, optimizers=6) > 0.05
 
 
 def test_a_setting_chosen_for_one_version_alone_is_called_a_regression(monkeypatch):
     """The best of many settings for the old version is a lucky one, and the new one pays for it."""
 
-    def of_the_old(pair, side, target):
-        index = paired_lanes.chosen_setting(pair.hits[0][..., target], pair.finals[0])
-        return pair.hits[side][:, index, target]
+    own, pair = paired_lanes.judged_settings, paired_lanes.pair_costs
 
-    monkeypatch.setattr(PairedCosts, "chosen", of_the_old)
+    def at_the_setting_of_the_old(a, b, trials):
+        monkeypatch.setattr(paired_lanes, "judged_settings", lambda log, trials: own(a, trials))
+        return pair(a, b, trials)
+
+    monkeypatch.setattr(paired_lanes, "pair_costs", at_the_setting_of_the_old)
     assert alarms(monkeypatch, 20, problems=8, optimizers=6) > 0.05
-
-
-def test_holm_by_hand():
-    assert changes._holm([0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.03, 0.06])
-    assert changes._holm([]) == []
-
-
-@pytest.mark.parametrize("size", [1, 6, 20, 60])
-def test_signed_ranks_are_those_of_scipy(size):
-    values = np.random.default_rng(size).normal(0.5, 1.0, size)
-    reference = scipy.stats.wilcoxon(values, correction=True).pvalue
-    assert changes.signed_rank_p(values) == pytest.approx(reference, rel=1e-12)
-    padded = np.concatenate([values, np.zeros(3)])
-    assert changes.signed_rank_p(padded) == changes.signed_rank_p(values)
-
-
-def test_signed_ranks_with_ties_by_counting_signs():
-    values = np.array([1.0, 1.0, -0.5, 2.0, 0.0, 3.0, 1.0])
-    kept = values[values != 0]
-    ranks = scipy.stats.rankdata(np.abs(kept))
-    signs = np.array(np.meshgrid(*[[-1, 1]] * len(kept))).reshape(len(kept), -1)
-    sums, seen = ranks @ signs, ranks @ np.sign(kept)
-    assert changes.signed_rank_p(values) == pytest.approx(np.mean(np.abs(sums) >= abs(seen)))
-    assert changes.signed_rank_p(np.array([1.0, -1.0])) == 1.0
 
 
 def test_the_interval_of_one_problem_is_that_of_a_bootstrap_of_its_seeds():
@@ -437,13 +436,7 @@ def test_problems_drawn_anew_widen_the_interval():
 
 def ranked(a, b):
     """{optimizer: costs} of each version at one target."""
-    found = {}
-    for name in a:
-        hits = tuple(np.asarray(x[name], float)[:, None, None] for x in (a, b))
-        ends = np.zeros((len(a[name]), 1))
-        found[name] = PairedCosts(
-            targets=np.array([0.1]), hits=hits, finals=(ends, ends), exact=True
-        )
+    found = {name: costs_at([0.1], a[name], b[name]) for name in a}
     return flips("bowl", found)
 
 
