@@ -42,7 +42,15 @@ def match_lanes(a: Trajectory, b: Trajectory) -> Lanes:
     for name in a.settings.keys() & b.settings.keys():
         one, other = np.asarray(a.settings[name], float), np.asarray(b.settings[name], float)
         equal &= np.isclose(one[:, None], other, rtol=SAME_SETTING, atol=0.0, equal_nan=True)
-    return Lanes(np.reshape(np.array(seeds, int), (-1, 2)), np.argwhere(equal))
+    settings: list[tuple[int, int]] = []
+    for i, row in enumerate(equal):  # each once: the same values may have been tried twice
+        free = np.setdiff1d(np.flatnonzero(row), [j for _, j in settings])
+        settings += [(i, int(free[0]))] if len(free) else []
+    return Lanes(_pairs(seeds), _pairs(settings))
+
+
+def _pairs(found: list[tuple[int, int]]) -> np.ndarray:
+    return np.reshape(np.array(found, int), (-1, 2))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -76,7 +84,7 @@ def pair_costs(a: Trajectory, b: Trajectory, trials: tuple[int, int]) -> PairedC
     seeds = match_lanes(a, b).seeds
     seeds = seeds[np.array(a.seeds)[seeds[:, 0]] < TUNING_SEEDS_FROM]
     both = [(k, list(b.targets).index(t)) for k, t in enumerate(a.targets) if t in b.targets]
-    columns = np.reshape(np.array(both, int), (-1, 2))
+    columns = _pairs(both)
     costs = []
     for side, log in enumerate((a, b)):
         chosen, kept = judged_settings(log, trials[side]), columns[:, side]

@@ -127,6 +127,13 @@ def test_lanes_are_matched_by_seed_and_setting_not_by_position():
     assert match_lanes(a, free).number == 0 and match_lanes(free, free).number == 3
 
 
+def test_a_setting_that_was_tried_twice_is_matched_once():
+    a = log(np.full((1, 3), 0.5), rates=(0.1, 0.2, 0.1))
+    b = log(np.full((1, 2), 0.5), rates=(0.1, 0.1))
+    assert match_lanes(a, a).settings.tolist() == [[0, 0], [1, 1], [2, 2]]
+    assert match_lanes(a, b).settings.tolist() == [[0, 0], [2, 1]]
+
+
 def test_the_same_results_twice_are_identical():
     found = find_regression(results(grid()), results(grid()))
     assert {d.kind for d in found.divergences} == {"identical"} and len(found.divergences) == 16
