@@ -7,6 +7,7 @@ import click
 from optbench import __version__
 from optbench.cli.bounds import bounds
 from optbench.cli.check import check
+from optbench.cli.diff import diff
 from optbench.cli.listing import list_catalog
 from optbench.cli.manners import Program, examples
 from optbench.cli.rates import rates
@@ -19,6 +20,7 @@ _EXAMPLES = examples(
     "optbench list problems                                what there is",
     "optbench plot results/quick                           figures of a finished study",
     "optbench rates results/quick                          how fast its runs converge",
+    "optbench diff results/old results/new                 what another version changed",
     "optbench bounds                                       theorems next to measured runs",
 )
 
@@ -29,5 +31,5 @@ def main() -> None:
     """Compare optimizers: run benchmarks, plot trajectories, reproduce convergence bounds."""
 
 
-for _command in (run, list_catalog, check, show, rates, plot, export, bounds):
+for _command in (run, list_catalog, check, show, rates, diff, plot, export, bounds):
     main.add_command(_command)

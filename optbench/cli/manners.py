@@ -90,12 +90,13 @@ def _importable(context: click.Context, option: click.Parameter, module: str) ->
 
 def results_argument(command: Callable[..., Any]) -> Callable[..., Any]:
     """The argument of every command that reads results: their folder, or the file in it."""
-    return click.argument("results", type=click.Path(path_type=Path), callback=_folder_of_results)(
+    return click.argument("results", type=click.Path(path_type=Path), callback=folder_of_results)(
         command
     )
 
 
-def _folder_of_results(context: click.Context, option: click.Parameter, path: Path) -> Path:
+def folder_of_results(context: click.Context, option: click.Parameter, path: Path) -> Path:
+    """The folder, where the file in it is given."""
     return path.parent if path.name == FILE else path
 
 
