@@ -281,6 +281,7 @@ def test_a_sublinear_sequence_called_linear_has_no_stable_factor(monkeypatch):
 def test_without_the_forecast_a_rate_is_claimed_for_anything(monkeypatch, name):
     monkeypatch.setattr(rates, "FORECAST_MISS", np.inf)
     monkeypatch.setattr(rates, "LEAD", 0.0)
+    monkeypatch.setattr(rates, "UNSETTLED", np.inf)
     assert found(fit_rate(K, NO_RATE[name]))
 
 
