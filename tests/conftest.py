@@ -17,6 +17,10 @@ from jaxtyping import install_import_hook
 CHECKED = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
 install_import_hook(["optbench", "problems"], CHECKED)
 
+# Programs of the sizes of tests compile a third faster without; later versions have no such flag.
+if jax.__version_info__ < (0, 11):
+    os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false")
+
 Report = pytest.TestReport | pytest.CollectReport
 ALLOWED_SKIPS: frozenset[str] = frozenset()  # node ids
 MAPPINGS = Path("/proc/self/maps")  # of the memory of this process, one a line, on Linux
