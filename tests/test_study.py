@@ -17,11 +17,10 @@ from hypothesis import strategies as st
 from test_results import contents, same
 
 import optbench.schedule
-from optbench import catalog, database, fingerprint
+from optbench import database, fingerprint
 from optbench.design import LogGrid, Study, load_study
 from optbench.errors import OptbenchError
 from optbench.fingerprint import digest, digest_problem, digest_sources
-from optbench.method import find_method
 from optbench.oracle import Prices
 from optbench.problem import Problem
 from optbench.program import precision
@@ -390,19 +389,6 @@ def test_a_study_is_found_by_path_or_shipped_name(tmp_path: Path):
     for name, match in (("quik", "no study named 'quik'"), ("missing.toml", "cannot read")):
         with pytest.raises(OptbenchError, match=match):
             load_study(name)
-
-
-def test_every_label_of_the_shipped_studies_is_known():
-    problems, optimizers = (
-        catalog.collect("problems", "Problem"), catalog.collect("optbench.optimizers", "Optimizer")
-    )  # fmt: skip
-    study = load_study("quick")
-    for label in study.problems:
-        parsed = catalog.parse_label(label)
-        catalog.check_arguments(problems[parsed.name], parsed.arguments, "problem", parsed.name)
-    assert [find_method(label, optimizers).label for label in study.optimizers] == list(
-        study.optimizers
-    )
 
 
 labels = st.lists(st.text(string.printable, min_size=1), min_size=1, max_size=3, unique=True)
