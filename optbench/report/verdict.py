@@ -26,15 +26,12 @@ _TITLES = {
 
 def verdict_text(verdict: Verdict, width: int = 100) -> str:
     """The verdict in at most `MAX_LINES` lines of at most `width` columns."""
-    head = _wrap(_head(verdict), width, _HEAD_LINES)
-    leading = [
-        line
-        for sentence in _in_full(verdict)
-        for line in _wrap(sentence.text + ".", width, _SENTENCE_LINES)
-    ]
-    foot = [*_endings(verdict, width), *_lints(verdict.lints, width)]
-    room = MAX_LINES - len(head) - len(leading) - len(foot)
-    return "\n".join([*head, *leading, *_others(verdict, width, room), *foot])
+    top = [*_wrap(_head(verdict), width, _HEAD_LINES), *_leading(verdict, width)]
+    endings, lints = _endings(verdict, width), verdict.lints
+    room = MAX_LINES - len(top) - len(endings) - bool(lints)
+    others = _others(verdict, width, room)
+    raised = _lints(lints, width, room - len(others) + bool(lints))
+    return "\n".join([*top, *others, *endings, *raised])
 
 
 def _head(verdict: Verdict) -> str:
@@ -46,7 +43,7 @@ def _head(verdict: Verdict) -> str:
         f"{_tracks(verdict)}",
         f"{verdict.seeds} seed{'s' * (verdict.seeds != 1)}",
         f"{total} problem{'s' * (total != 1)}" + (f", {none} reached by none" if none else ""),
-        "a failure counts as 10 budgets",
+        "failures as 10 budgets",
     ]
     incomplete = f" (incomplete: {holes} pair{'s' * (holes != 1)} missing)" if holes else ""
     against = verdict.reference.optimizer
@@ -67,6 +64,19 @@ def _in_full(verdict: Verdict) -> list[Sentence]:
     if not spoken:
         spoken = [s for s in verdict.sentences if s.contrast.decision != "undecided"]
     return spoken[:_LEADING]
+
+
+def _leading(verdict: Verdict, width: int) -> list[str]:
+    """What is said of the leader, in full where it is decided."""
+    lines = []
+    for sentence in _in_full(verdict):
+        contrast = sentence.contrast
+        if contrast.decision == "undecided" and contrast.reference != verdict.reference:
+            pair = f"{contrast.row.optimizer} against {contrast.reference.optimizer}, the next"
+            lines += _wrap(f"{pair}: {sentence.ratio}; {sentence.belief}.", width, 1)
+        else:
+            lines += _wrap(f"{sentence.text}.", width, _SENTENCE_LINES)
+    return lines
 
 
 def _others(verdict: Verdict, width: int, room: int) -> list[str]:
@@ -124,15 +134,18 @@ def _endings(verdict: Verdict, width: int) -> list[str]:
     return lines + _wrap(f"The leader changes with the unit: {listed}.", width, 1)
 
 
-def _lints(lints: Sequence[Lint], width: int) -> list[str]:
-    """The gravest lint in full, and the names of all others."""
-    if not lints:
-        return []
-    first, *others = lints
-    lines = _wrap(f"Lint: {first}.", width, 1 if others else 2)
-    if others:
-        names = ", ".join(dict.fromkeys(lint.name for lint in others))
-        lines += _wrap(f"{len(others)} more ({WHERE_ALL_IS} shows them): {names}.", width, 1)
+def _lints(lints: Sequence[Lint], width: int, room: int) -> list[str]:
+    """As many lints in full as there is room for, and the names of all others."""
+    lines: list[str] = []
+    for index, lint in enumerate(lints):
+        others = lints[index + 1 :]
+        full = _wrapped(f"Lint: {lint}.", width)
+        if len(lines) + len(full) + bool(others) > room:
+            left = lints[index:]
+            names = ", ".join(dict.fromkeys(one.name for one in left))
+            title = f"{len(left)} {'more ' * bool(lines)}lint{'s' * (len(left) != 1)}"
+            return lines + _wrap(f"{title} ({WHERE_ALL_IS} shows them): {names}.", width, 1)
+        lines += full
     return lines
 
 
