@@ -21,7 +21,7 @@ from optbench.tracks import Row
 UNITS: tuple[Unit, ...] = get_args(Unit)
 DEAREST = 1e12  # price up to which one is looked for
 
-_SECOND_ORDER = ("hessian_products", "fisher_products", "jacobian_products")
+PRODUCTS = ("hessian_products", "fisher_products", "jacobian_products")  # of second order
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -95,13 +95,22 @@ def leader_by(comparison: Comparison, reference: Row, unit: Unit) -> Row | None:
     return next(iter(standing_rows(comparison, reference, unit)), None)
 
 
-def calls_second_order(comparison: Comparison, row: Row) -> bool:
-    """Whether a row asks for products with a Hessian, Fisher matrix or Jacobian anywhere."""
+def calls(comparison: Comparison, row: Row, kinds: Sequence[str] = ("hessian_products",)) -> bool:
+    """Whether a row asks for any of some kinds of oracle call on its way to the target."""
     return any(
         np.nansum(comparison.outcomes[problem, row].hit_calls.get(kind, 0.0)) > 0
         for problem in comparison.applicable([row])
-        for kind in _SECOND_ORDER
+        for kind in kinds
     )
+
+
+def best_first_order(comparison: Comparison) -> Row | None:
+    """The cheapest headline row that asks for products with no matrix; None where each does."""
+    rows = [row for row in comparison.headlines if not calls(comparison, row, PRODUCTS)]
+    if not rows:
+        return None
+    ranked = [row for row in standing_rows(comparison, rows[0]) if row in rows]
+    return ranked[0] if ranked else rows[0]
 
 
 def break_even_price(
@@ -127,39 +136,34 @@ def break_even_price(
         OptbenchError: the reference calls Hessian-vector products itself, or there is no row of
             first order.
     """
-    other = reference or _best_first_order(comparison)
+    other = reference or best_first_order(comparison)
+    if other is None or calls(comparison, other):
+        raise OptbenchError(
+            f"{other.optimizer if other else 'every row'} calls Hessian-vector products itself",
+            "hold the row against one of first order",
+        )
     declared = (study or {}).get("prices", {}).get("hessian_products", Prices().hessian_products)
     problems = shared_problems(comparison, row, other)
     both = [p for p in problems if all(_reaches(comparison, p, r) for r in (row, other))]
-    costs, products, others = (
-        _at_target(comparison, both, row, None),
-        _at_target(comparison, both, row, "hessian_products"),
-        _at_target(comparison, both, other, None),
-    )
-    if np.nansum(_at_target(comparison, both, other, "hessian_products")) > 0:
-        raise OptbenchError(
-            f"{other.optimizer} calls Hessian-vector products itself",
-            "hold the row against one of first order",
-        )
+    costs = _at_target(comparison, both, row)
+    products = _at_target(comparison, both, row, "hessian_products")
+    products = np.where(np.isinf(costs), 0.0, products)
+    references = np.median(_at_target(comparison, both, other), axis=-1)
 
     def log_ratio(price: float) -> float:
-        priced = np.where(np.isnan(costs), math.inf, costs + (price - declared) * products)
-        found = np.median(priced, axis=-1)
-        return float(np.mean(np.log(np.maximum(found, np.finfo(float).tiny)) - reference_logs))
+        return float(_log_mean(costs + (price - declared) * products, references))
 
-    reference_logs = np.log(np.median(np.where(np.isnan(others), math.inf, others), axis=-1))
-    why = "" if both else "no problem's target is reached by both"
-    if both and not np.nansum(products) > 0:
+    why = "" if both else "both reach no target"
+    if both and not products.any():
         why = "it calls none"
     elif both and log_ratio(0.0) >= 0:
-        why = "it always loses: the rest of its calls costs as much"
+        why = "it loses at any price"
     elif both and log_ratio(DEAREST) <= 0:
-        why = "it always wins"
-    price = None if why else float(scipy.optimize.brentq(log_ratio, 0.0, DEAREST, rtol=1e-12))
+        why = "it wins at any price"
     return BreakEven(
         row=row,
         reference=other,
-        price=price,
+        price=None if why else float(scipy.optimize.brentq(log_ratio, 0.0, DEAREST)),
         why=why,
         declared=float(declared),
         used=len(both),
@@ -167,12 +171,10 @@ def break_even_price(
     )
 
 
-def _best_first_order(comparison: Comparison) -> Row:
-    rows = [row for row in comparison.headlines if not calls_second_order(comparison, row)]
-    if not rows:
-        raise OptbenchError("no row is of first order", "name the row to hold it against")
-    ranked = [row for row in standing_rows(comparison, rows[0]) if row in rows]
-    return ranked[0] if ranked else rows[0]
+def _log_mean(costs: np.ndarray, references: np.ndarray) -> float:
+    """Mean over problems [P] of the log of median costs [P, S] over those of the reference."""
+    medians = np.median(costs, axis=-1)
+    return np.log(np.maximum(medians, np.finfo(float).tiny) / references).mean()
 
 
 def _reaches(comparison: Comparison, problem: str, row: Row) -> bool:
@@ -181,13 +183,14 @@ def _reaches(comparison: Comparison, problem: str, row: Row) -> bool:
 
 
 def _at_target(
-    comparison: Comparison, problems: Sequence[str], row: Row, kind: str | None
+    comparison: Comparison, problems: Sequence[str], row: Row, kind: str | None = None
 ) -> np.ndarray:
-    """[P, S] cost to the target, or calls of a kind until there; NaN where never."""
-    outcomes = [comparison.outcomes[problem, row] for problem in problems]
-    zero = [np.zeros_like(o.hit_costs) for o in outcomes]
-    found = [
-        o.hit_costs if kind is None else o.hit_calls.get(kind, none)
-        for o, none in zip(outcomes, zero, strict=True)
-    ]
-    return np.array([f[:, o.target] for f, o in zip(found, outcomes, strict=True)])
+    """[P, S] cost to the target, or calls of a kind until there; infinite where never."""
+    found = []
+    for problem in problems:
+        outcome = comparison.outcomes[problem, row]
+        costs = outcome.hit_costs[:, outcome.target]
+        counts = outcome.hit_calls.get(kind) if kind else outcome.hit_costs
+        counted = np.zeros_like(costs) if counts is None else counts[:, outcome.target]
+        found.append(np.where(np.isnan(costs), math.inf, counted))
+    return np.array(found)

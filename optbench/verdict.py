@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 
 from optbench import metrics
-from optbench.comparison import Comparison, Unit, compare_rows
+from optbench.comparison import Comparison, Unit
 from optbench.contrasts import DRAWS, SURE, Contrast, Decision, contrast_rows, kind_of
 from optbench.cost_axes import UNITS, leader_by, standing_rows
 from optbench.errors import OptbenchError
 from optbench.lints import Lint, raise_lints
-from optbench.results import Results
 from optbench.tracks import Row
 from optbench.trajectory import Status
 
@@ -185,7 +184,7 @@ def reach_verdict(
     Args:
         comparison: the rows of a study.
         reference: an optimizer; that of the study if not given, and else the first.
-        study: its settings, as `Results.study` has them.
+        study: its settings, as `Results.study` has them; lints look at them.
         unit: what cost is counted in.
         draws: of each bootstrap, and of each posterior.
         seed: of the draws.
@@ -223,21 +222,6 @@ def reach_verdict(
         runs=runs,
         lints=raise_lints(comparison, settings, against),
     )
-
-
-def verdict_of(results: Results, target: float | None = None, **asked: Any) -> Verdict:
-    """What the results of a study come to.
-
-    Args:
-        results: of the study.
-        target: fraction of the merit at the start; that of the study if not given.
-        **asked: as `reach_verdict` has them.
-
-    Raises:
-        OptbenchError: as `reach_verdict` does.
-    """
-    study = {**results.study, "target": results.target}
-    return reach_verdict(compare_rows(results, target), study=study, **asked)
 
 
 def reference_row(
