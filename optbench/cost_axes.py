@@ -148,22 +148,13 @@ def break_even_price(
     costs = _at_target(comparison, both, row)
     products = _at_target(comparison, both, row, "hessian_products")
     products = np.where(np.isinf(costs), 0.0, products)
-    references = np.median(_at_target(comparison, both, other), axis=-1)
+    references = _at_target(comparison, both, other)
 
-    def log_ratio(price: float) -> float:
-        return float(_log_mean(costs + (price - declared) * products, references))
-
-    why = "" if both else "both reach no target"
-    if both and not products.any():
-        why = "it calls none"
-    elif both and log_ratio(0.0) >= 0:
-        why = "it loses at any price"
-    elif both and log_ratio(DEAREST) <= 0:
-        why = "it wins at any price"
+    price, why = _solve(costs, products, references, float(declared))
     return BreakEven(
         row=row,
         reference=other,
-        price=None if why else float(scipy.optimize.brentq(log_ratio, 0.0, DEAREST)),
+        price=price,
         why=why,
         declared=float(declared),
         used=len(both),
@@ -171,10 +162,30 @@ def break_even_price(
     )
 
 
+def _solve(
+    costs: np.ndarray, products: np.ndarray, references: np.ndarray, declared: float
+) -> tuple[float | None, str]:
+    """The price at which costs [P, S] with so many products equal others, or why there is none."""
+
+    def log_ratio(price: float) -> float:
+        return _log_mean(costs + (price - declared) * products, references)
+
+    if not len(costs):
+        return None, "both reach no target"
+    if not products.any():
+        return None, "it calls none"
+    if log_ratio(0.0) >= 0:
+        return None, "it loses at any price"
+    if log_ratio(DEAREST) <= 0:
+        return None, "it wins at any price"
+    found = scipy.optimize.root_scalar(log_ratio, bracket=(0.0, DEAREST), method="brentq")
+    return float(found.root), ""
+
+
 def _log_mean(costs: np.ndarray, references: np.ndarray) -> float:
-    """Mean over problems [P] of the log of median costs [P, S] over those of the reference."""
-    medians = np.median(costs, axis=-1)
-    return np.log(np.maximum(medians, np.finfo(float).tiny) / references).mean()
+    """Mean over problems of the log of the ratio of median costs, both [P, S]."""
+    medians, others = np.median(costs, axis=-1), np.median(references, axis=-1)
+    return float(np.log(np.maximum(medians, np.finfo(float).tiny) / others).mean())
 
 
 def _reaches(comparison: Comparison, problem: str, row: Row) -> bool:

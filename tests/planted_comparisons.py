@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from optbench.comparison import Comparison, Outcome, Row
@@ -9,7 +12,7 @@ from optbench.records import ProblemRecord
 from optbench.trajectory import Status
 
 BUDGET = 1e4
-CONVEX = {
+CONVEX: dict[str, Any] = {
     "merit": "suboptimality",
     "minimum": 0.0,
     "minimum_kind": "closed form",
@@ -22,7 +25,7 @@ def outcome(costs, **given) -> Outcome:
     """What costs [S] to one target come to; one gradient a step."""
     costs = np.asarray(costs, float)[:, None]
     missed = np.isnan(costs[:, 0])
-    fields = dict(
+    fields: dict[str, Any] = dict(
         index=0,
         setting={"learning_rate": 0.1},
         on_edge=False,
@@ -39,7 +42,9 @@ def outcome(costs, **given) -> Outcome:
     return Outcome(**(fields | given))
 
 
-def planted(costs, *, tracks=None, records=None, statuses=None, given=None, **fields) -> Comparison:
+def planted(
+    costs: Mapping[str, Any], *, tracks=None, records=None, statuses=None, given=None, **fields
+) -> Comparison:
     """Rows with costs: optimizer -> [P, S], NaN where never; a row of None where it cannot run.
 
     Args:
@@ -52,7 +57,7 @@ def planted(costs, *, tracks=None, records=None, statuses=None, given=None, **fi
     count = max(len(rows) for rows in costs.values())
     labels = [f"p{p}" for p in range(count)]
     known = {
-        label: ProblemRecord(label=label, **(CONVEX | (records or {}).get(p, {})))
+        label: ProblemRecord(label=label, **{**CONVEX, **(records or {}).get(p, {})})
         for p, label in enumerate(labels)
     }
     rows = {name: Row(name, (tracks or {}).get(name, "T_16")) for name in costs}
@@ -64,7 +69,7 @@ def planted(costs, *, tracks=None, records=None, statuses=None, given=None, **fi
             if found[label, name] == "finished":
                 extra = (given or {}).get((label, name), {})
                 outcomes[label, rows[name]] = outcome(line, **extra)
-    of_all = dict(
+    of_all: dict[str, Any] = dict(
         target=1e-6,
         budget=BUDGET,
         problems=known,

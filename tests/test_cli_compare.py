@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,10 +25,12 @@ from optbench.report.comparison import (
     comparison_lines,
 )
 from optbench.results import Results
+from optbench.study import Study, run_study
 from optbench.verdict import reach_verdict
 
 STUDY = """
-problems = ["quadratic[dim=2]", "rosenbrock", "saddle"]
+name = "small"
+problems = ["quadratic[dim=2]", "saddle"]
 optimizers = ["gradient_descent", "momentum", "newton_cg", "natural_gradient"]
 seeds = 2
 tuning_seeds = 1
@@ -39,7 +43,7 @@ budget = 60
 def lines() -> tuple[Line, ...]:
     """The lines of three optimizers, one of which cannot run on half of 8 problems."""
     rng = np.random.default_rng(0)
-    costs = {name: noisy(rng, 8, gap=gap, spread=0.05) for name, gap in
+    costs: dict[str, Any] = {name: noisy(rng, 8, gap=gap, spread=0.05) for name, gap in
              [("a_b", 1.0), ("clip[max_norm=1.0]", 0.25)]}  # fmt: skip
     costs["none"] = [*np.full((4, 5), np.nan), *[None] * 4]
     made = planted(costs)
@@ -79,7 +83,7 @@ def test_latex_is_a_booktabs_table_whose_text_is_escaped(lines):
         r"\toprule", r"\midrule", r"\bottomrule",
     ]  # fmt: skip
     body = rows[4:-2]
-    assert len(body) == len(lines) and body[0].strip().startswith(r"a\_b & T\_16 & 8 of 8 & 1x")
+    assert len(body) == len(lines) and body[0].strip().startswith(r"a\_b & T\_16 & 8/8 & 1x")
     assert all(row.endswith(r" \\") and row.count(" & ") == len(COLUMNS) - 1 for row in body)
 
 
@@ -92,25 +96,37 @@ def test_text_keeps_to_its_width(lines, width):
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory):
-    """The folder of a small study, and what running it said."""
+def root(tmp_path_factory) -> Path:
+    """The folder of a small study that has run, its figures apart."""
     root = tmp_path_factory.mktemp("compared")
-    told = optbench("run", write(root / "small.toml", STUDY), "--results", root / "out")
-    assert told.exit_code == 0, told.output
-    return root / "out", told
+    write(root / "small.toml", STUDY)
+    run_study(Study.from_toml(STUDY), root / "out")
+    (root / "out" / "figures").mkdir()
+    return root
 
 
 @pytest.fixture
-def folder(ran, monkeypatch) -> Path:
+def folder(root, monkeypatch) -> Path:
     monkeypatch.setenv("COLUMNS", "100")
-    return ran[0]
+    return root / "out"
 
 
-def test_run_and_show_say_the_verdict_above_the_table(ran, folder):
-    shown = optbench("show", folder).stdout
-    assert shown.startswith("Verdict at 1e-4 against gradient_descent: ")
-    assert "Verdict at 1e-4 against gradient_descent: " in ran[1].stderr
-    assert shown.index("Verdict at") < shown.index("small: 3 problems x 4 optimizers")
+def test_run_and_show_say_the_verdict_above_the_table(root, folder):
+    told = optbench("run", root / "small.toml", "--results", folder)
+    assert told.exit_code == 0 and told.stdout.strip() == str(folder)
+    for text in (told.stderr, optbench("show", folder).stdout):
+        verdict = text.index("Verdict at 1e-4 against gradient_descent: ")
+        assert verdict < text.index("small: 2 problems x 4 optimizers")
+
+
+def test_a_reference_without_results_leaves_the_table(folder, monkeypatch):
+    study = {**Results.open(folder).study, "reference": "natural_gradient"}
+    monkeypatch.setattr(Results, "open", lambda path, found=Results.open(folder): (
+        dataclasses.replace(found, study=study)
+    ))  # fmt: skip
+    told = optbench("show", folder)
+    assert told.exit_code == 0 and told.stdout.startswith("small: 2 problems x 4 optimizers")
+    assert "no verdict: no optimizer named 'natural_gradient'" in told.stderr
 
 
 def test_compare_shows_verdict_table_prices_and_lints(folder):
@@ -118,7 +134,7 @@ def test_compare_shows_verdict_table_prices_and_lints(folder):
     assert told.exit_code == 0 and max(map(len, told.stdout.splitlines())) <= 100
     assert told.stdout.startswith("Verdict at 1e-4 against gradient_descent: ")
     (row,) = [line for line in told.stdout.splitlines() if line.startswith("newton_cg  ")]
-    assert row.split()[1:4] == ["S", "3", "of"] and row.endswith("too few problems")
+    assert row.split()[1:3] == ["S", "2/2"] and row.endswith("too few")
     assert "newton_cg against " in told.stdout and "declared 1.5" in told.stdout
     assert "lint, few problems:" in told.stderr
 
@@ -138,7 +154,7 @@ def test_json_holds_verdict_rows_and_prices(folder):
     assert found["verdict"]["reference"]["optimizer"] == "momentum"
     assert {row["optimizer"] for row in found["rows"]} >= {"newton_cg", "momentum"}
     assert found["break_even_prices"][0]["row"]["optimizer"] == "newton_cg"
-    assert found["verdict"]["not_applicable"] == {"natural_gradient": 3}
+    assert found["verdict"]["not_applicable"] == {"natural_gradient": 2}
 
 
 def test_another_target_and_unit(folder):
@@ -147,7 +163,7 @@ def test_another_target_and_unit(folder):
     assert "tuned horizon" in told.stderr
 
 
-@pytest.mark.parametrize("wrong", [["--reference", "adagrad"], ["--target", "-1"]])
+@pytest.mark.parametrize("wrong", [["--reference", "adagrad"], ["--target", "0.2"]])
 def test_what_cannot_be_compared_is_refused_in_two_lines(folder, wrong):
     told = optbench("compare", folder, *wrong)
     assert told.exit_code == 2 and told.stdout == ""

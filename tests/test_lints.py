@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ STUDY = {"target": 1e-6, "budget": BUDGET, "seeds": 5}
 GRID = {"learning_rate": {"low": 0.01, "high": 1.0, "num": 3}}
 
 
-def clean_costs(problems=8):
+def clean_costs(problems=8) -> dict[str, Any]:
     rng = np.random.default_rng(0)
     gaps = {"gradient_descent": 1.0, "momentum": 0.3, "adam": 0.6}
     return {name: noisy(rng, problems, gap=gap, spread=0.05) for name, gap in gaps.items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,10 +16,11 @@ from optbench.cli.manners import (
     results_argument,
     say_json,
 )
-from optbench.errors import ExitCode
+from optbench.errors import ExitCode, OptbenchError
+from optbench.trajectory import TARGETS
 
 if TYPE_CHECKING:
-    from optbench.comparison import Comparison
+    from optbench.comparison import Comparison, Unit
     from optbench.cost_axes import BreakEven
     from optbench.results import Results
     from optbench.verdict import Verdict
@@ -55,9 +56,10 @@ _EXAMPLES = examples(
 @json_option
 def compare(
     results: Path,
+    *,
     target: float | None,
     reference: str | None,
-    unit: Any,
+    unit: Unit,
     kind: str,
     tracks: bool,
     as_json: bool,
@@ -76,6 +78,7 @@ def compare(
         from optbench.verdict import reach_verdict
 
     found = Results.open(results)
+    _require_target(found, target)
     compared = compare_rows(found, target)
     study = {**found.study, "target": found.target}
     verdict = reach_verdict(compared, reference, study=study, unit=unit)
@@ -89,6 +92,18 @@ def compare(
     else:
         _say(verdict, as_text(lines, page_width()), prices)
     return ExitCode.OK
+
+
+def _require_target(found: Results, target: float | None) -> None:
+    """Refuse a target that nothing was measured at.
+
+    Raises:
+        OptbenchError: the study has none such.
+    """
+    targets = found.study.get("targets", TARGETS)
+    if target is not None and target not in targets:
+        given = ", ".join(f"{value:g}" for value in targets)
+        raise OptbenchError(f"target {target:g} is none of the study", f"give one of {given}")
 
 
 def _say(verdict: Verdict, table: str, prices: list[BreakEven]) -> None:

@@ -11,7 +11,7 @@ import click
 
 from optbench.cli.interrupts import interrupt_deferred, interrupt_remembered
 from optbench.cli.manners import catalog_option, examples, note, page_width
-from optbench.errors import ExitCode
+from optbench.errors import ExitCode, OptbenchError
 
 if TYPE_CHECKING:
     from optbench.records import Cell
@@ -139,9 +139,13 @@ def show_verdict(done: Results, *, err: bool = False) -> None:
     from optbench.verdict import reach_verdict
 
     compared = compare_rows(done)
-    if len(compared.headlines) > 1:
-        study = {**done.study, "target": done.target}
-        verdict = reach_verdict(compared, study=study)
+    if len(compared.headlines) < 2:
+        return
+    try:
+        verdict = reach_verdict(compared, study={**done.study, "target": done.target})
+    except OptbenchError as error:
+        note("no verdict", f"{error.message}; {error.hint}")
+    else:
         click.echo(verdict_text(verdict, page_width()) + "\n", err=err)
 
 

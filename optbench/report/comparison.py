@@ -203,13 +203,13 @@ def _cells(lines: Iterable[Line]) -> list[list[str]]:
         [
             line.optimizer,
             line.track,
-            f"{line.solved} of {line.applicable}",
+            f"{line.solved}/{line.applicable}",
             UNKNOWN if line.ratio is None else f"{number(line.ratio)}x",
-            UNKNOWN if line.low is None else f"[{number(line.low)}, {number(line.high)}]",
+            UNKNOWN if line.low is None else f"[{line.low:.2g}, {line.high:.2g}]",
             number(line.par10),
             UNKNOWN if line.score is None else f"{line.score:.2f}",
             UNKNOWN if line.better is None else f"{line.better:.2f}",
-            line.verdict,
+            line.verdict.removesuffix(" problems"),
         ]
         for line in lines
     ]
