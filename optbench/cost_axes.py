@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, get_args
+from collections.abc import Sequence
+from typing import get_args
 
 import numpy as np
 import scipy.optimize
@@ -14,7 +14,6 @@ import scipy.stats
 from optbench.comparison import Comparison, Unit
 from optbench.contrasts import paired_costs, shared_problems
 from optbench.errors import OptbenchError
-from optbench.oracle import Prices
 from optbench.statistics import censor
 from optbench.tracks import Row
 
@@ -118,7 +117,7 @@ def break_even_price(
     row: Row,
     reference: Row | None = None,
     *,
-    study: Mapping[str, Any] | None = None,
+    declared: float,
 ) -> BreakEven:
     """The price h of a Hessian-vector product at which two rows cost the same.
 
@@ -130,7 +129,7 @@ def break_even_price(
         comparison: the rows of a study.
         row: what calls Hessian-vector products.
         reference: what calls none; if not given, the cheapest headline row of first order.
-        study: its settings, with its prices; the default ones if not given.
+        declared: the price that costs were counted at.
 
     Raises:
         OptbenchError: the reference calls Hessian-vector products itself, or there is no row of
@@ -142,7 +141,6 @@ def break_even_price(
             f"{other.optimizer if other else 'every row'} calls Hessian-vector products itself",
             "hold the row against one of first order",
         )
-    declared = (study or {}).get("prices", {}).get("hessian_products", Prices().hessian_products)
     problems = shared_problems(comparison, row, other)
     both = [p for p in problems if all(_reaches(comparison, p, r) for r in (row, other))]
     costs = _at_target(comparison, both, row)
@@ -150,13 +148,13 @@ def break_even_price(
     products = np.where(np.isinf(costs), 0.0, products)
     references = _at_target(comparison, both, other)
 
-    price, why = _solve(costs, products, references, float(declared))
+    price, why = _solve(costs, products, references, declared)
     return BreakEven(
         row=row,
         reference=other,
         price=price,
         why=why,
-        declared=float(declared),
+        declared=declared,
         used=len(both),
         total=len(problems),
     )

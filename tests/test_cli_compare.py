@@ -121,9 +121,8 @@ def test_run_and_show_say_the_verdict_above_the_table(root, folder):
 
 def test_a_reference_without_results_leaves_the_table(folder, monkeypatch):
     study = {**Results.open(folder).study, "reference": "natural_gradient"}
-    monkeypatch.setattr(Results, "open", lambda path, found=Results.open(folder): (
-        dataclasses.replace(found, study=study)
-    ))  # fmt: skip
+    found = dataclasses.replace(Results.open(folder), study=study)
+    monkeypatch.setattr(Results, "open", lambda path: found)
     told = optbench("show", folder)
     assert told.exit_code == 0 and told.stdout.startswith("small: 2 problems x 4 optimizers")
     assert "no verdict: no optimizer named 'natural_gradient'" in told.stderr

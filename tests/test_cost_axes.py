@@ -17,10 +17,11 @@ from optbench.cost_axes import (
 )
 from optbench.errors import OptbenchError
 
+PRICE = 1.5  # declared, of a Hessian-vector product
 FIRST, SECOND = Row("gradient_descent", "T_16"), Row("newton_cg", "T_16")
 
 
-def second_order(gradients, products, others, price=1.5):
+def second_order(gradients, products, others, price=PRICE):
     """newton_cg [P, S] of so many gradients and products, and gradient_descent beside it."""
     gradients, products = np.asarray(gradients, float), np.asarray(products, float)
     costs = gradients + price * products
@@ -52,7 +53,7 @@ def test_a_row_that_cannot_run_everywhere_leads_nowhere():
 
 def test_one_problem_has_its_break_even_price_in_closed_form():
     """10 gradients and 20 products cost 100 gradients at (100 - 10) / 20 each."""
-    found = break_even_price(second_order([[10.0]], [[20.0]], [[100.0]]), SECOND)
+    found = break_even_price(second_order([[10.0]], [[20.0]], [[100.0]]), SECOND, declared=PRICE)
     assert found.price == pytest.approx(4.5) and found.reference == FIRST
     assert (found.why, found.declared, found.used, found.total) == ("", 1.5, 1, 1)
 
@@ -61,14 +62,16 @@ def test_two_problems_solve_a_quadratic_equation():
     """(10 + 20 h) (30 + 5 h) = 100 x 90."""
     made = second_order([[10.0], [30.0]], [[20.0], [5.0]], [[100.0], [90.0]])
     (expected,) = [r for r in np.roots([100, 650, 300 - 9000]) if r > 0]
-    assert break_even_price(made, SECOND).price == pytest.approx(expected)
+    assert break_even_price(made, SECOND, declared=PRICE).price == pytest.approx(expected)
 
 
 def test_priced_at_the_break_even_the_ratio_is_one():
     rng = np.random.default_rng(0)
     gradients, products = rng.integers(5, 50, (2, 6, 5))
     others = rng.integers(100, 900, (6, 5)).astype(float)
-    price = break_even_price(second_order(gradients, products, others), SECOND).price
+    price = break_even_price(
+        second_order(gradients, products, others), SECOND, declared=PRICE
+    ).price
     assert price is not None
     again = second_order(gradients, products, others, price=price)
     assert ratio_estimate(again, SECOND, FIRST) == pytest.approx(1.0)
@@ -76,9 +79,8 @@ def test_priced_at_the_break_even_the_ratio_is_one():
 
 def test_other_declared_prices_change_nothing_but_the_costs():
     made = second_order([[10.0]], [[20.0]], [[100.0]], price=3.0)
-    study = {"prices": {"hessian_products": 3.0}}
-    assert break_even_price(made, SECOND, study=study).price == pytest.approx(4.5)
-    assert break_even_price(made, SECOND).price != pytest.approx(4.5)  # costs were at another
+    assert break_even_price(made, SECOND, declared=3.0).price == pytest.approx(4.5)
+    assert break_even_price(made, SECOND, declared=1.5).price != pytest.approx(4.5)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +93,9 @@ def test_other_declared_prices_change_nothing_but_the_costs():
     ],
 )
 def test_why_there_is_no_price(gradients, products, others, why):
-    found = break_even_price(second_order([[gradients]], [[products]], [[others]]), SECOND, FIRST)
+    found = break_even_price(
+        second_order([[gradients]], [[products]], [[others]]), SECOND, FIRST, declared=PRICE
+    )
     assert found.price is None and found.why == why
 
 
@@ -100,7 +104,7 @@ def test_a_failing_seed_or_problem_is_left_out_and_counted():
         [[10.0, 10.0, np.nan], [np.nan] * 3], [[20.0, 20.0, np.nan], [np.nan] * 3],
         [[100.0] * 3, [50.0] * 3],
     )  # fmt: skip
-    found = break_even_price(made, SECOND)
+    found = break_even_price(made, SECOND, declared=PRICE)
     assert found.price == pytest.approx(4.5) and (found.used, found.total) == (1, 2)
 
 
@@ -108,4 +112,4 @@ def test_the_reference_must_be_of_first_order():
     made = second_order([[10.0]], [[20.0]], [[100.0]])
     assert calls(made, SECOND) and not calls(made, FIRST) and best_first_order(made) == FIRST
     with pytest.raises(OptbenchError, match="newton_cg calls Hessian-vector products itself"):
-        break_even_price(made, FIRST, SECOND)
+        break_even_price(made, FIRST, SECOND, declared=PRICE)

@@ -131,4 +131,5 @@ def _break_even_prices(compared: Comparison, found: Results) -> list[BreakEven]:
     if first is None:
         return []
     rows = [row for row in compared.headlines if calls(compared, row)]
-    return [break_even_price(compared, row, first, study=found.study) for row in rows]
+    declared = found.study["prices"]["hessian_products"]
+    return [break_even_price(compared, row, first, declared=declared) for row in rows]
