@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from optbench.comparison import Comparison, Unit
+from optbench.comparison import Comparison
 from optbench.records import ProblemRecord
 from optbench.signed_rank import (
     LEAST_PROBLEMS,
@@ -160,7 +160,7 @@ def contrast_rows(
     comparison: Comparison,
     pairs: Sequence[tuple[Row, Row]],
     *,
-    unit: Unit = "gradients",
+    unit: str = "gradients",
     draws: int = DRAWS,
     seed: int = 0,
 ) -> tuple[Contrast, ...]:
@@ -230,7 +230,7 @@ def kind_of(problem: ProblemRecord) -> str:
 
 
 def shared_problems(
-    comparison: Comparison, row: Row, reference: Row, unit: Unit = "gradients"
+    comparison: Comparison, row: Row, reference: Row, unit: str = "gradients"
 ) -> list[str]:
     """The problems that both run on, in study order: a crash is a run, an unfinished one is not.
 
@@ -256,7 +256,7 @@ def paired_costs(
     row: Row,
     reference: Row,
     problems: Sequence[str],
-    unit: Unit = "gradients",
+    unit: str = "gradients",
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Costs of two rows to the target, paired by problem and seed, and what they could spend.
 
@@ -286,7 +286,7 @@ def paired_costs(
     return costs[0], costs[1], budgets
 
 
-def _costs(comparison: Comparison, problem: str, row: Row, unit: Unit) -> np.ndarray:
+def _costs(comparison: Comparison, problem: str, row: Row, unit: str) -> np.ndarray:
     """[S] costs to the target; none where the pair crashed. A step is the least that is taken."""
     outcome = comparison.outcomes.get((problem, row))
     if outcome is None:

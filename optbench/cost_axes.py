@@ -5,19 +5,17 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Sequence
-from typing import get_args
 
 import numpy as np
 import scipy.optimize
 import scipy.stats
 
-from optbench.comparison import Comparison, Unit
+from optbench.comparison import Comparison
 from optbench.contrasts import paired_costs, shared_problems
 from optbench.errors import OptbenchError
 from optbench.statistics import censor
 from optbench.tracks import Row
 
-UNITS: tuple[Unit, ...] = get_args(Unit)
 DEAREST = 1e12  # price up to which one is looked for
 
 PRODUCTS = ("hessian_products", "fisher_products", "jacobian_products")  # of second order
@@ -48,7 +46,7 @@ class BreakEven:
 
 
 def ratio_estimate(
-    comparison: Comparison, row: Row, reference: Row, unit: Unit = "gradients"
+    comparison: Comparison, row: Row, reference: Row, unit: str = "gradients"
 ) -> float | None:
     """Geometric mean over problems of the ratio of median costs, a failure counted as 10 budgets.
 
@@ -69,7 +67,7 @@ def ratio_estimate(
     return float(scipy.stats.gmean(medians[0] / medians[1]))
 
 
-def standing_rows(comparison: Comparison, reference: Row, unit: Unit = "gradients") -> list[Row]:
+def standing_rows(comparison: Comparison, reference: Row, unit: str = "gradients") -> list[Row]:
     """The headline rows that run on every problem that the reference runs on, cheapest first.
 
     One that runs on some of them has no place: its ratio speaks of other problems.
@@ -89,7 +87,7 @@ def standing_rows(comparison: Comparison, reference: Row, unit: Unit = "gradient
     return sorted(known, key=known.__getitem__)
 
 
-def leader_by(comparison: Comparison, reference: Row, unit: Unit) -> Row | None:
+def leader_by(comparison: Comparison, reference: Row, unit: str) -> Row | None:
     """The cheapest of `standing_rows`; None where costs in this unit are unknown."""
     return next(iter(standing_rows(comparison, reference, unit)), None)
 

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from optbench.arguments import RATE
 from optbench.catalog import Label, parse_label
 from optbench.comparison import Comparison, Outcome
 from optbench.contrasts import num_reached, paired_costs, shared_problems, weigh
@@ -180,9 +179,10 @@ def best_on_edge(comparison: Comparison, study: Mapping[str, Any], reference: Ro
 
 def _on_edge(outcome: Outcome, grid: Mapping[str, Any] | None) -> bool:
     """Whether it is the last of a space that another track extends, or the end of a grid."""
-    if not grid or RATE not in outcome.setting or len(outcome.trial_costs) < 2:
+    rate = outcome.setting.get("learning_rate")
+    if not grid or rate is None or len(outcome.trial_costs) < 2:
         return outcome.on_edge
-    return any(np.isclose(outcome.setting[RATE], grid[end]) for end in ("low", "high"))
+    return any(np.isclose(rate, grid[end]) for end in ("low", "high"))
 
 
 def hidden_failures(comparison: Comparison, study: Mapping[str, Any], reference: Row) -> list[Lint]:

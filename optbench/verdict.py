@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from optbench import metrics
-from optbench.comparison import Comparison, Unit
+from optbench.comparison import UNITS, Comparison
 from optbench.contrasts import DRAWS, SURE, Contrast, Decision, contrast_rows, kind_of
-from optbench.cost_axes import UNITS, leader_by, standing_rows
+from optbench.cost_axes import leader_by, standing_rows
 from optbench.errors import OptbenchError
 from optbench.lints import Lint, raise_lints
 from optbench.tracks import Row
@@ -36,7 +36,7 @@ class Sentence:
     contrast: Contrast
     kind: str
     target: float
-    unit: Unit
+    unit: str
 
     @property
     def text(self) -> str:
@@ -121,11 +121,11 @@ class Verdict:
     """
 
     target: float
-    unit: Unit
+    unit: str
     budget: float | None
     reference: Row
     leader: Row
-    leaders: Mapping[Unit, Row]
+    leaders: Mapping[str, Row]
     seeds: int
     problems: tuple[str, ...]
     reached_by_none: tuple[str, ...]
@@ -172,7 +172,7 @@ def reach_verdict(
     reference: str | None = None,
     *,
     study: Mapping[str, Any] | None = None,
-    unit: Unit = "gradients",
+    unit: str = "gradients",
     draws: int = DRAWS,
     seed: int = 0,
 ) -> Verdict:
@@ -244,7 +244,7 @@ def reference_row(
 
 
 def _sentences(
-    comparison: Comparison, contrasts: Sequence[Contrast], order: Sequence[Row], unit: Unit
+    comparison: Comparison, contrasts: Sequence[Contrast], order: Sequence[Row], unit: str
 ) -> tuple[Sentence, ...]:
     """Those worth saying, the most telling first: of kinds, those that say other than the whole."""
     whole = {(c.row, c.reference): c for c in contrasts if not c.kind}

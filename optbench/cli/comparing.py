@@ -20,7 +20,7 @@ from optbench.errors import ExitCode, OptbenchError
 from optbench.trajectory import TARGETS
 
 if TYPE_CHECKING:
-    from optbench.comparison import Comparison, Unit
+    from optbench.comparison import Comparison
     from optbench.cost_axes import BreakEven
     from optbench.results import Results
     from optbench.verdict import Verdict
@@ -59,7 +59,7 @@ def compare(
     *,
     target: float | None,
     reference: str | None,
-    unit: Unit,
+    unit: str,
     kind: str,
     tracks: bool,
     as_json: bool,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
-from optbench.comparison import Comparison, Unit
+from optbench.comparison import Comparison
 from optbench.contrasts import (
     DRAWS,
     Contrast,
@@ -74,7 +74,7 @@ def comparison_lines(
     reference: Row,
     contrasts: Sequence[Contrast],
     *,
-    unit: Unit = "gradients",
+    unit: str = "gradients",
     every_track: bool = False,
     draws: int = DRAWS,
 ) -> tuple[Line, ...]:
@@ -105,7 +105,7 @@ def comparison_lines(
     )
 
 
-def _line(comparison: Comparison, row: Row, reference: Row, unit: Unit) -> Line:
+def _line(comparison: Comparison, row: Row, reference: Row, unit: str) -> Line:
     """What a row comes to by itself."""
     own = shared_problems(comparison, row, row, unit)
     shared = shared_problems(comparison, row, reference, unit)
@@ -149,7 +149,7 @@ def _verdict(row: Row, reference: Row, decided: Contrast | None, comparison: Com
     return UNKNOWN if decided is None else decided.decision
 
 
-def _scores(comparison: Comparison, reference: Row, unit: Unit) -> Mapping[Row, float]:
+def _scores(comparison: Comparison, reference: Row, unit: str) -> Mapping[Row, float]:
     """The score of every headline that runs wherever the reference does, among them."""
     rows = standing_rows(comparison, reference, unit)
     problems = shared_problems(comparison, reference, reference, unit)
