@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from optbench.checks import check_problem as check_problem
     from optbench.checks.attack import attack as attack
     from optbench.compare import compare as compare
+    from optbench.comparison import compare_rows as compare_rows
     from optbench.errors import OptbenchError as OptbenchError
     from optbench.figures import plot as plot
     from optbench.method import Method as Method
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from optbench.trajectory import Status as Status
     from optbench.trajectory import Trajectory as Trajectory
     from optbench.transformation import from_optax as from_optax
+    from optbench.verdict import reach_verdict as reach_verdict
 
 __version__ = "0.1.0"
 
@@ -72,10 +74,12 @@ _HOMES = {
     "check_optimizer": "checks",
     "check_problem": "checks",
     "compare": "compare",
+    "compare_rows": "comparison",
     "critical_learning_rate": "bisection",
     "from_optax": "transformation",
     "make_method": "method",
     "plot": "figures",
+    "reach_verdict": "verdict",
     "run": "run",
     "run_study": "study",
     "standard_normal": "start",

@@ -29,6 +29,7 @@ from optbench.cli.listing import as_text
 from optbench.cli.progress import LiveProgress, counted
 from optbench.cli.run import changed
 from optbench.records import Cell
+from optbench.report.verdict import MAX_LINES as VERDICT_LINES
 from optbench.results import Results
 from optbench.schedule import CellFinished, Compiling, Running, StudyStarted
 from optbench.summary.text import MAX_LINES
@@ -268,8 +269,10 @@ def test_only_the_folder_goes_to_stdout(ran):
 
 def test_the_table_fits_the_page_and_names_what_matters(ran):
     text = ran[1].stderr
-    shown = text[: text.index("All pairs:")].splitlines()
-    assert len(shown) <= MAX_LINES and max(map(len, shown)) <= manners.WIDTH
+    verdict, table = text[: text.index("All pairs:")].split("\n\n")
+    shown = table.splitlines()
+    assert len(shown) <= MAX_LINES and len(verdict.splitlines()) <= VERDICT_LINES
+    assert max(map(len, [*shown, *verdict.splitlines()])) <= manners.WIDTH
     assert shown[0] == "small: 2 problems x 3 optimizers x 2 starts, budget 30 gradients"
     for expected in ("newton_cg", "not applicable", "oracle-tuned", "Compiled in", "ran in"):
         assert expected in "\n".join(shown)

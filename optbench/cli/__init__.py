@@ -7,6 +7,7 @@ import click
 from optbench import __version__
 from optbench.cli.bounds import bounds
 from optbench.cli.check import check
+from optbench.cli.comparing import compare
 from optbench.cli.diff import diff
 from optbench.cli.listing import list_catalog
 from optbench.cli.manners import Program, examples
@@ -18,6 +19,7 @@ _EXAMPLES = examples(
     "optbench run                                          the shipped study, then a table",
     "optbench run --problem rosenbrock --optimizer adam    one pair",
     "optbench list problems                                what there is",
+    "optbench compare results/quick                        who wins, by how much, how surely",
     "optbench plot results/quick                           figures of a finished study",
     "optbench rates results/quick                          how fast its runs converge",
     "optbench diff results/old results/new                 what another version changed",
@@ -31,5 +33,5 @@ def main() -> None:
     """Compare optimizers: run benchmarks, plot trajectories, reproduce convergence bounds."""
 
 
-for _command in (run, list_catalog, check, show, rates, diff, plot, export, bounds):
+for _command in (run, list_catalog, check, show, compare, rates, diff, plot, export, bounds):
     main.add_command(_command)

@@ -15,8 +15,8 @@ from optbench.errors import ExitCode
 @results_argument
 @json_option
 def show(results: Path, as_json: bool) -> ExitCode:
-    """Show the table of a study again."""
-    from optbench.cli.run import explain
+    """Show the verdict and the table of a study again."""
+    from optbench.cli.run import explain, show_verdict
     from optbench.results import Results
 
     found = Results.open(results)
@@ -24,6 +24,7 @@ def show(results: Path, as_json: bool) -> ExitCode:
     if as_json:
         say_json(summary)
     else:
+        show_verdict(found)
         click.echo(summary.text(width=page_width()))
         explain(found)
     return ExitCode.OK

@@ -1,4 +1,4 @@
-"""`optbench run`: run a study, show its table, draw its figures."""
+"""`optbench run`: run a study, show its verdict and table, draw its figures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 
 from optbench.cli.interrupts import interrupt_deferred, interrupt_remembered
 from optbench.cli.manners import catalog_option, examples, note, page_width
-from optbench.errors import ExitCode
+from optbench.errors import ExitCode, OptbenchError
 
 if TYPE_CHECKING:
     from optbench.records import Cell
@@ -72,7 +72,7 @@ def run(
     STUDY is a TOML file or the name of a shipped one; `quick` if not given.
 
     Run again, it continues: finished cells are skipped, and an edited study computes only what
-    changed. Prints the folder of the results; the table and the progress go to stderr.
+    changed. Prints the folder of the results; verdict, table and progress go to stderr.
     """
     with interrupt_deferred():
         from optbench.cli.door import hosted_among, require_sound
@@ -113,12 +113,13 @@ def changed(study: Study, given: dict[str, Any], *, is_named: bool) -> Study:
 
 
 def finish(done: Results, folder: Path, *, redraw: bool) -> ExitCode:
-    """Show the table, draw the figures, say which cells failed, and print the folder."""
+    """Show verdict and table, draw the figures, say which cells failed, and print the folder."""
     from optbench.database import said_plainly
     from optbench.figures import plot
     from optbench.report.page import write_page
 
     summary = done.summary()
+    show_verdict(done, err=True)
     click.echo(summary.text(width=page_width()), err=True)
     page = write_page(done, summary, folder)
     figures = folder / "figures"
@@ -129,6 +130,23 @@ def finish(done: Results, folder: Path, *, redraw: bool) -> ExitCode:
     click.echo(folder)
     explain(done)
     return ExitCode.FAILED if any(c.status == "failed" for c in done.cells) else ExitCode.OK
+
+
+def show_verdict(done: Results, *, err: bool = False) -> None:
+    """Say what a study comes to, where it has two optimizers to compare."""
+    from optbench.comparison import compare_rows
+    from optbench.report.verdict import verdict_text
+    from optbench.verdict import reach_verdict
+
+    compared = compare_rows(done)
+    if len(compared.headlines) < 2:
+        return
+    try:
+        verdict = reach_verdict(compared, study={**done.study, "target": done.target})
+    except OptbenchError as error:
+        note("no verdict", f"{error.message}; {error.hint}")
+    else:
+        click.echo(verdict_text(verdict, page_width()) + "\n", err=err)
 
 
 def explain(done: Results) -> None:
