@@ -27,14 +27,16 @@ class Sensitivity:
         costs: [H] ERT, all cost spent over the number of successes; infinite without a success.
             Of several settings with one learning rate, the cheapest.
         best: the smallest cost at any setting.
-        basin: decades of learning rates within twice `best`; None where nothing succeeds or no
-            two rates are swept.
+        basin: decades of learning rates within twice `best`; None where nothing succeeds, no two
+            rates are swept, or other hyperparameters change with them.
+        alone: whether the learning rate is all that changes from point to point.
     """
 
     learning_rates: np.ndarray
     costs: np.ndarray
     best: float
     basin: float | None
+    alone: bool = True
 
 
 def sensitivity_to_rate(trajectory: Trajectory, target: int) -> Sensitivity:
@@ -52,8 +54,10 @@ def sensitivity_to_rate(trajectory: Trajectory, target: int) -> Sensitivity:
     swept = trajectory.settings["learning_rate"]
     rates = np.unique(swept)
     costs = np.array([times[swept == rate].min() for rate in rates])
-    basin = metrics.basin_width(rates, costs) if len(rates) > 1 and (rates > 0).all() else None
-    return Sensitivity(rates, costs, float(times.min()), basin)
+    alone = len(trajectory.settings) == 1
+    several = alone and len(rates) > 1 and (rates > 0).all()
+    basin = metrics.basin_width(rates, costs) if several else None
+    return Sensitivity(rates, costs, float(times.min()), basin, alone)
 
 
 def common_target(runs: ProblemRuns) -> int:
@@ -74,8 +78,9 @@ def sensitivity(runs: ProblemRuns) -> Figure:
     """Expected cost to one stated target against the learning rate, on one problem.
 
     A strip above the axes shows the learning rates at which no start reaches the target. Methods
-    without a learning rate are horizontal lines. 2 / L marks where gradient descent turns
-    unstable on a quadratic, if L is known.
+    without a learning rate are horizontal lines, and points are not joined where other
+    hyperparameters change with it. 2 / L marks where gradient descent turns unstable on a
+    quadratic, if L is known.
     """
     target = common_target(runs)
     lines = {n: sensitivity_to_rate(t.trajectory, target) for n, t in runs.tuned.items()}
@@ -110,7 +115,8 @@ def _finite(costs: np.ndarray) -> np.ndarray:
 def _background(panel: Axes, others: list[Sensitivity]) -> None:
     for line in others:
         if len(line.learning_rates):
-            panel.plot(line.learning_rates, _finite(line.costs), color=BACKGROUND, zorder=1)
+            look = {} if line.alone else {"linestyle": "none", "marker": ".", "markersize": 4}
+            panel.plot(line.learning_rates, _finite(line.costs), color=BACKGROUND, zorder=1, **look)
         elif np.isfinite(line.best):
             panel.axhline(line.best, color=BACKGROUND, zorder=1)
 
@@ -118,7 +124,8 @@ def _background(panel: Axes, others: list[Sensitivity]) -> None:
 def _draw(panel: Axes, look: style.Style, name: str, line: Sensitivity) -> None:
     label = f"{style.wrapped(name, LABEL_WIDTH)}\n   {facts(line)}"
     if len(line.learning_rates):
-        panel.plot(line.learning_rates, _finite(line.costs), **look.line, label=label, zorder=3)
+        drawn = look.line if line.alone else {**look.line, "linestyle": "none"}
+        panel.plot(line.learning_rates, _finite(line.costs), **drawn, label=label, zorder=3)
     else:
         height = line.best if np.isfinite(line.best) else np.nan
         panel.axhline(height, color=look.color, linestyle=look.dashes, label=label, zorder=3)
@@ -134,6 +141,8 @@ def facts(line: Sensitivity) -> str:
     if not np.isfinite(line.best):
         return "not reached"
     best = f"{line.best:.3g}" if line.best < 1000 else f"{line.best:.0f}"
+    if not line.alone:
+        return f"{best} at best · other settings change too"
     if line.basin is None:
         return best if len(line.costs) else f"{best} · no learning rate swept"
     return f"{best} at best · basin {line.basin:.2g} decades"
@@ -183,7 +192,9 @@ def stability_edge(runs: ProblemRuns) -> float | None:
 
 def _caption(runs: ProblemRuns) -> str:
     edge = "; dotted: the stability edge of gradient descent" if stability_edge(runs) else ""
+    joined = all(len(t.trajectory.settings) <= 1 for t in runs.tuned.values())
+    apart = "" if joined else "; marks that no line joins differ in other settings too"
     return (
         "How to read: low is cheap and wide is easy to tune; a basin is where the cost is at most "
-        f"twice its minimum, marks in the strip on top never reach the target{edge}."
+        f"twice its minimum, marks in the strip on top never reach the target{apart}{edge}."
     )

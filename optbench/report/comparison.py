@@ -162,7 +162,7 @@ def _scores(comparison: Comparison, reference: Row, unit: str) -> Mapping[Row, f
 
 def as_text(lines: Sequence[Line], width: int) -> str:
     """The rows as text, no line beyond the width."""
-    return align(COLUMNS, _cells(lines), width=width, right={2, 3, 5, 6, 7})
+    return align(COLUMNS, _cells(lines), width=width, right={2, 3, 5, 6, 7}, wrap=True)
 
 
 def as_markdown(lines: Sequence[Line]) -> str:
