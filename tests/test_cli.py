@@ -133,7 +133,7 @@ def test_a_listed_problem_shows_its_passport(listed):
     booth = records["booth"]
     assert (booth["dim"], booth["class"], booth["minimum"]) == (2, "quadratic", 0.0)
     assert booth["condition_number"] == pytest.approx(9)
-    assert records["rosenbrock"]["arguments"] == {"dim": 2}
+    assert records["rosenbrock"]["arguments"] == {"dim": 2, "start": None}
     assert records["rosenbrock"]["condition_number"] is None  # unknown, and valid JSON
     assert records["variational_logistic"]["class"] == "strongly convex, nonsmooth, sampled"
 

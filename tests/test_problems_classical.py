@@ -331,6 +331,15 @@ def test_rosenbrock_has_one_local_minimum(dim):
     assert trap.point[0] < 0 and rosenbrock(3).critical_points == ()
 
 
+def test_rosenbrock_starts_where_an_example_has_it():
+    start = (1.3, 0.7, 0.8, 1.9, 1.2)
+    problem = rosenbrock(dim=5, start=start)
+    np.testing.assert_array_equal(problem.start(0), start)
+    assert value(problem, start) == pytest.approx(scipy.optimize.rosen(start))
+    with pytest.raises(OptbenchError, match="start is"):
+        rosenbrock(dim=2, start=start)
+
+
 def test_dixon_price_reaches_its_minimum_in_any_dimension():
     problem = dixon_price(dim=6)
     assert _dixon_price(problem.minimizer) < 1e-30

@@ -7,6 +7,7 @@ import click
 from optbench import __version__
 from optbench.cli.bounds import bounds
 from optbench.cli.check import check
+from optbench.cli.claims import claims
 from optbench.cli.comparing import compare
 from optbench.cli.diff import diff
 from optbench.cli.listing import list_catalog
@@ -24,6 +25,7 @@ _EXAMPLES = examples(
     "optbench rates results/quick                          how fast its runs converge",
     "optbench diff results/old results/new                 what another version changed",
     "optbench bounds                                       theorems next to measured runs",
+    "optbench claims textbook results/textbook             what is said of optimizers, tested",
 )
 
 
@@ -33,5 +35,17 @@ def main() -> None:
     """Compare optimizers: run benchmarks, plot trajectories, reproduce convergence bounds."""
 
 
-for _command in (run, list_catalog, check, show, compare, rates, diff, plot, export, bounds):
+for _command in (
+    run,
+    list_catalog,
+    check,
+    show,
+    compare,
+    rates,
+    diff,
+    claims,
+    plot,
+    export,
+    bounds,
+):
     main.add_command(_command)

@@ -44,7 +44,7 @@ def _rosenbrock_trap(dim: int) -> CriticalPoint:
     return CriticalPoint("local minimum", float(value), x)
 
 
-def rosenbrock(dim: int = 2) -> Problem:
+def rosenbrock(dim: int = 2, start: tuple[float, ...] | None = None) -> Problem:
     """Rosenbrock's curved valley, chained: sum_i 100 (x_{i+1} - x_i^2)^2 + (1 - x_i)^2.
 
     Dimension: `dim`. Start: (-1.2, 1, -1.2, 1, ...). x* = (1, ..., 1), f* = 0. From dim = 4 on
@@ -60,15 +60,19 @@ def rosenbrock(dim: int = 2) -> Problem:
 
     Args:
         dim: number of unknowns, at least 2.
+        start: another point of seed 0, as published examples have one.
 
     Raises:
-        OptbenchError: fewer than 2 dimensions.
+        OptbenchError: fewer than 2 dimensions, or a start in other dimensions.
     """
     if dim < 2:
         raise OptbenchError(f"no Rosenbrock function in {dim} dimensions", "give dim >= 2")
+    center = np.where(np.arange(dim) % 2 == 0, -1.2, 1.0) if start is None else np.array(start)
+    if center.shape != (dim,):
+        raise OptbenchError(f"start is {start!r}", f"give {dim} numbers, or another dim")
     return Problem(
         objective=_rosenbrock,
-        start=start_near(np.where(np.arange(dim) % 2 == 0, -1.2, 1.0)),
+        start=start_near(center),
         minimum=0.0,
         minimizer=np.ones(dim),
         minimum_kind="closed form",

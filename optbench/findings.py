@@ -1,0 +1,331 @@
+"""Claims put to the results of a study: each supported, refuted or undecided, with its evidence."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from optbench.claims import Claim
+from optbench.comparison import Comparison, Outcome, Row, compare_rows
+from optbench.errors import OptbenchError
+from optbench.evidence import Verdict, judge_all, judge_count, judge_ratio, judge_starts
+from optbench.results import Results
+from optbench.selection import select
+from optbench.sentences import (
+    Beats,
+    Diverges,
+    EndsAtSaddle,
+    FailsToReach,
+    IsAsGoodAs,
+    Reaches,
+    Sentence,
+    Subject,
+    Takes,
+    Unit,
+    target_text,
+)
+from optbench.statistics import Interval, censor
+from optbench.tracks import evaluation
+from optbench.trajectory import Status
+
+_UNBOUNDED = (Status.DIVERGED, Status.NON_FINITE)
+_AIMLESS = (Diverges, EndsAtSaddle)  # sentences without a target
+_AT_SADDLE = 1e-6  # of the start's distance in f, and of its gradient norm
+_SHOWN = 3  # problems that are named one by one
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Judgment:
+    """A verdict, and what it rests on.
+
+    Attributes:
+        verdict: supported, refuted or undecided.
+        evidence: the numbers behind the verdict in one line, or why there are none.
+        ratio: t_A / t_B and its interval, where costs are compared.
+        probability: of the claim, from 6 problems on.
+    """
+
+    verdict: Verdict
+    evidence: str
+    ratio: Interval | None = None
+    probability: float | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What a study says of a claim.
+
+    Attributes:
+        claim: the claim.
+        judgment: the verdict on it.
+        problems: those it was tested on.
+        left_out: selected problems on which there is nothing to compare -> why.
+    """
+
+    claim: Claim
+    judgment: Judgment
+    problems: tuple[str, ...] = ()
+    left_out: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def as_expected(self) -> bool:
+        """Whether the verdict is the one that the claim expects."""
+        return self.judgment.verdict == self.claim.expect
+
+
+class _NotTested(Exception):
+    """Why a claim cannot be tested on a study; nobody's error."""
+
+
+SaddleTest = Callable[
+    [str, Row], np.ndarray
+]  # (problem, row) -> [S] whether runs end at the saddle
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Tested:
+    """What a study has for one sentence.
+
+    Attributes:
+        comparison: its rows.
+        rows: of A, and of B where there is one.
+        problems: labels of those on which they have run.
+        left_out: label -> why it is not among them.
+        ends_at_saddle: see `SaddleTest`.
+    """
+
+    comparison: Comparison
+    rows: tuple[Row, ...]
+    problems: tuple[str, ...]
+    left_out: Mapping[str, str]
+    ends_at_saddle: SaddleTest
+
+    def outcomes(self, index: int = 0) -> list[Outcome]:
+        """What A comes to on each problem; with index 1, B."""
+        return [self.comparison.outcomes[label, self.rows[index]] for label in self.problems]
+
+    @property
+    def extent(self) -> str:
+        """On how many of the selected problems, and what became of the others."""
+        total = len(self.problems) + len(self.left_out)
+        told = [f"{label}: {why}" for label, why in list(self.left_out.items())[:_SHOWN]]
+        more = ["..."] * (len(self.left_out) > _SHOWN)
+        said = f" ({'; '.join(told + more)})" if told else ""
+        return f"on {len(self.problems)} of {_count(total, 'problem')}{said}"
+
+
+def evaluate_claims(claims: Sequence[Claim], results: Results) -> tuple[Finding, ...]:
+    """Put claims to the results of a study, each to the rows that it names.
+
+    A problem, optimizer or target that the study lacks leaves a claim undecided, with the reason.
+
+    Args:
+        claims: any.
+        results: of a study.
+    """
+    comparison = compare_rows(results)
+
+    def ends_at_saddle(problem: str, row: Row) -> np.ndarray:
+        log = results.trajectory(problem, row.optimizer)
+        if log is None or row.track.endswith("+edge"):
+            raise _NotTested(f"the runs of {row} are not kept apart")
+        log, index = evaluation(log), comparison.outcomes[problem, row].index
+        near = np.abs(log.at_end(log.merit_values)) <= _AT_SADDLE * np.abs(log.initial_merit)
+        flat = log.at_end(log.gradient_norm) <= _AT_SADDLE * log.gradient_norm[..., 0]
+        return (near & flat)[:, index]
+
+    return tuple(judge_claim(claim, comparison, ends_at_saddle) for claim in claims)
+
+
+def judge_claim(claim: Claim, comparison: Comparison, ends_at_saddle: SaddleTest) -> Finding:
+    """Put one claim to the rows of a study.
+
+    Args:
+        claim: the claim.
+        comparison: the rows.
+        ends_at_saddle: see `SaddleTest`.
+    """
+    try:
+        tested = _gather(claim.sentence, comparison, ends_at_saddle)
+        judgment = _JUDGES[type(claim.sentence)](claim.sentence, tested)
+    except _NotTested as why:
+        untested = Judgment(verdict="undecided", evidence=f"not tested: {why}")
+        return Finding(claim=claim, judgment=untested)
+    return Finding(
+        claim=claim, judgment=judgment, problems=tested.problems, left_out=tested.left_out
+    )
+
+
+def _gather(sentence: Sentence, comparison: Comparison, ends_at_saddle: SaddleTest) -> Tested:
+    subjects = [sentence.first]
+    if isinstance(sentence, Beats | IsAsGoodAs):
+        subjects.append(sentence.second)
+    rows = tuple(_row(subject, comparison) for subject in subjects)
+    labels = select(sentence.problems, comparison.problems)
+    if not labels:
+        raise _NotTested(f"the study has no problem among {sentence.problems}")
+    left_out = {}
+    for label in labels:
+        for row in rows:
+            outcome = comparison.outcomes.get((label, row))
+            if outcome is None:
+                left_out[label] = f"{row.optimizer} {comparison.statuses[label, row.optimizer]}"
+            elif not isinstance(sentence, _AIMLESS) and _index(outcome, sentence.target) is None:
+                left_out[label] = f"no target {target_text(sentence.target)}"
+    tested = Tested(
+        comparison=comparison,
+        rows=rows,
+        problems=tuple(label for label in labels if label not in left_out),
+        left_out=left_out,
+        ends_at_saddle=ends_at_saddle,
+    )
+    if not tested.problems:
+        raise _NotTested(tested.extent)
+    return tested
+
+
+def _row(subject: Subject, comparison: Comparison) -> Row:
+    try:
+        return comparison.row(subject.optimizer, subject.track)
+    except OptbenchError as error:
+        raise _NotTested(f"{error.message}, {error.hint}") from error
+
+
+def _index(outcome: Outcome, target: float) -> int | None:
+    at = np.flatnonzero(np.isclose(outcome.targets, target, rtol=1e-9, atol=0))
+    return int(at[0]) if len(at) else None
+
+
+def _counts(outcome: Outcome, unit: Unit, target: float) -> np.ndarray:
+    """[S] what each start needs to the target, infinite where it never gets there."""
+    if unit == "gradients":
+        hits = outcome.hit_costs
+    else:
+        kinds = ("values", "value_and_gradients") if unit == "evaluations" else (unit,)
+        found = [outcome.hit_calls[kind] for kind in kinds if kind in outcome.hit_calls]
+        hits = outcome.hit_steps if unit == "steps" else sum(found, start=0 * outcome.hit_steps)
+    hits = hits[:, _index(outcome, target)]
+    return np.where(np.isnan(hits), np.inf, hits)
+
+
+def _judge_ratio(sentence: Beats | IsAsGoodAs, tested: Tested) -> Judgment:
+    first, second = (
+        np.array([_counts(o, sentence.unit, sentence.target) for o in tested.outcomes(index)])
+        for index in (0, 1)
+    )
+    if (_most_fail(first) & _most_fail(second)).all():
+        raise _NotTested(f"neither gets there {tested.extent}")
+    if not (first > 0).all() or not (second > 0).all():
+        raise _NotTested(f"one of them asks for no {sentence.unit}")
+    limit = _limit(first, second, sentence.unit, tested.comparison.budget)
+    factor = sentence.factor
+    within = (1 / factor, factor) if isinstance(sentence, IsAsGoodAs) else (0.0, 1 / factor)
+    found = judge_ratio(censor(first, limit), censor(second, limit), within)
+    interval = found.interval
+    sure = "these alone" if found.probability is None else f"P = {found.probability:.2f}"
+    evidence = (
+        f"{interval.estimate:.2g}x [{interval.low:.2g}, {interval.high:.2g}] the {sentence.unit} "
+        f"{tested.extent}, {sure}, {_count(first.shape[1], 'start')}"
+    )
+    for subject, counts in ((sentence.first, first), (sentence.second, second)):
+        if failures := int(np.isinf(counts).sum()):
+            evidence += f"; {subject} fails in {failures} of {counts.size} runs"
+    verdict = found.verdict
+    for view, other in _other_views(first, second, limit, within):
+        if verdict not in (other, "undecided"):
+            verdict, evidence = "undecided", f"{evidence}; {verdict}, but {other} {view}"
+    return Judgment(
+        verdict=verdict, evidence=evidence, ratio=interval, probability=found.probability
+    )
+
+
+def _most_fail(counts: np.ndarray) -> np.ndarray:
+    """[P] whether most starts fail."""
+    return np.isinf(np.median(counts, axis=1))
+
+
+def _other_views(
+    first: np.ndarray, second: np.ndarray, limit: np.ndarray, within: tuple[float, float]
+) -> Iterator[tuple[str, Verdict]]:
+    """The verdict if failures counted otherwise, which should change nothing."""
+    known = ~(_most_fail(first) & _most_fail(second))
+    if not known.all():
+        a, b = (censor(runs[known], limit[known]) for runs in (first, second))
+        yield "without the problems where both fail", judge_ratio(a, b, within).verdict
+    if np.isinf(first).any() or np.isinf(second).any():
+        a, b = (np.minimum(runs, limit) for runs in (first, second))
+        yield "with failures at the budget", judge_ratio(a, b, within).verdict
+
+
+def _limit(first: np.ndarray, second: np.ndarray, unit: Unit, budget: float | None) -> np.ndarray:
+    """[P, 1] what a failing run could spend; in units that have no budget, the most seen."""
+    if unit == "gradients" and budget is not None:
+        return np.full((len(first), 1), budget)
+    both = np.concatenate([first, second], axis=1)
+    return np.max(both, axis=1, initial=1.0, where=np.isfinite(both))[:, None]
+
+
+def _judge_starts(truths: list[np.ndarray], tested: Tested, what: str) -> Judgment:
+    """Whether something holds of every start of every problem; `truths` is one [S] for each."""
+    holding, total = sum(int(t.sum()) for t in truths), sum(t.size for t in truths)
+    evidence = f"{holding} of {_count(total, 'start')} {what} {tested.extent}"
+    counted = zip(tested.problems, truths, strict=True)
+    fewer = [f"{int(t.sum())} of {t.size} on {label}" for label, t in counted if not t.all()]
+    if fewer and len(truths) > 1:
+        evidence += f"; {', '.join(fewer[:_SHOWN] + ['...'] * (len(fewer) > _SHOWN))}"
+    return Judgment(verdict=judge_starts(truths), evidence=evidence)
+
+
+def _judge_reaches(sentence: Reaches, tested: Tested) -> Judgment:
+    limit = math.inf if sentence.limit is None else sentence.limit
+    counts = [_counts(o, sentence.unit, sentence.target) for o in tested.outcomes()]
+    return _judge_starts([np.isfinite(c) & (c <= limit) for c in counts], tested, "do")
+
+
+def _judge_fails(sentence: FailsToReach, tested: Tested) -> Judgment:
+    counts = [_counts(outcome, "gradients", sentence.target) for outcome in tested.outcomes()]
+    return _judge_starts([np.isinf(c) for c in counts], tested, "do")
+
+
+def _judge_diverges(sentence: Diverges, tested: Tested) -> Judgment:
+    ends = [np.isin(outcome.status, _UNBOUNDED) for outcome in tested.outcomes()]
+    return _judge_starts(ends, tested, "do")
+
+
+def _judge_saddle(sentence: EndsAtSaddle, tested: Tested) -> Judgment:
+    for label in tested.problems:
+        if tested.comparison.problems[label].saddle is None:
+            raise _NotTested(f"{label} is not about a saddle")
+    ends = [tested.ends_at_saddle(label, tested.rows[0]) for label in tested.problems]
+    return _judge_starts(ends, tested, "do")
+
+
+def _judge_takes(sentence: Takes, tested: Tested) -> Judgment:
+    slack = sentence.tolerance * sentence.count
+    verdicts, told = [], []
+    for label, outcome in zip(tested.problems, tested.outcomes(), strict=True):
+        counts = _counts(outcome, sentence.unit, sentence.target)
+        verdicts.append(judge_count(counts, (sentence.count - slack, sentence.count + slack)))
+        median = float(np.median(counts))
+        found = f"{median:g} {sentence.unit}" if math.isfinite(median) else "never"
+        told.append(f"{found} on {label}, {_count(len(counts), 'start')}")
+    return Judgment(verdict=judge_all(verdicts), evidence="; ".join(told))
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
+_JUDGES: dict[type, Callable[[Any, Tested], Judgment]] = {
+    Beats: _judge_ratio,
+    IsAsGoodAs: _judge_ratio,
+    Reaches: _judge_reaches,
+    FailsToReach: _judge_fails,
+    Diverges: _judge_diverges,
+    EndsAtSaddle: _judge_saddle,
+    Takes: _judge_takes,
+}

@@ -1,0 +1,48 @@
+"""Which problems of a study a claim speaks of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from optbench.records import ProblemRecord
+from optbench.sentences import SADDLES, Condition, Selection
+
+_ROUNDING = 1e-9  # of L / mu
+
+
+def select(selection: Selection, records: Mapping[str, ProblemRecord]) -> tuple[str, ...]:
+    """Labels of the problems that are selected, in study order."""
+    return tuple(
+        label
+        for label, record in records.items()
+        if any(_is_called(name, record) for name in selection.names)
+        and all(_satisfies(condition, record) for condition in selection.conditions)
+    )
+
+
+def _is_called(name: str, record: ProblemRecord) -> bool:
+    if name == SADDLES:
+        return record.saddle is not None
+    if not name.endswith(" problems"):
+        return name in (record.label, record.family)
+    holds = {
+        "all": True,
+        "convex": record.convex is True,
+        "nonconvex": record.convex is False,
+        "stochastic": record.stochastic,
+        "deterministic": not record.stochastic,
+    }
+    return all(holds[kind] for kind in name.split()[:-1])
+
+
+def _satisfies(condition: Condition, record: ProblemRecord) -> bool:
+    quantity = record.dim if condition.quantity == "dim" else record.condition_number
+    if quantity is None:
+        return False
+    slack = _ROUNDING * condition.bound
+    return {
+        ">=": quantity >= condition.bound - slack,
+        "<=": quantity <= condition.bound + slack,
+        ">": quantity > condition.bound + slack,
+        "<": quantity < condition.bound - slack,
+    }[condition.relation]
