@@ -12,8 +12,8 @@ from pathlib import Path
 
 import optbench
 from optbench.claims import load_claims, shipped_claims
+from optbench.claims.findings import evaluate_claims
 from optbench.environment import enable_compilation_cache
-from optbench.findings import evaluate_claims
 from optbench.report.claims import claims_text
 from optbench.study import load_study
 

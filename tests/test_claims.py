@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from optbench.claims import Claim, parse_claims
+from optbench.claims.grammar import parse_sentence
+from optbench.claims.sentences import Beats, Condition, Selection, Subject, Takes
 from optbench.errors import OptbenchError
-from optbench.grammar import parse_sentence
-from optbench.sentences import Beats, Condition, Selection, Subject, Takes
 
 NORMAL = [
     "momentum beats gradient_descent by 3x at 1e-6 on quadratics with condition >= 100",

@@ -10,8 +10,8 @@ from command_line import optbench, write
 
 from optbench.catalog import parse_label
 from optbench.claims import VERDICTS, load_claims, shipped_claims
+from optbench.claims.sentences import Beats, EndsAtSaddle, IsAsGoodAs, Takes
 from optbench.errors import OptbenchError
-from optbench.sentences import Beats, EndsAtSaddle, IsAsGoodAs, Takes
 from optbench.study import load_study
 
 LEAST = {"textbook": 30, "published": 15}

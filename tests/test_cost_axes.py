@@ -7,7 +7,8 @@ import pytest
 from planted_comparisons import planted
 
 from optbench.comparison import Row
-from optbench.cost_axes import (
+from optbench.errors import OptbenchError
+from optbench.verdict.cost_axes import (
     best_first_order,
     break_even_price,
     calls,
@@ -15,7 +16,6 @@ from optbench.cost_axes import (
     ratio_estimate,
     standing_rows,
 )
-from optbench.errors import OptbenchError
 
 PRICE = 1.5  # declared, of a Hessian-vector product
 FIRST, SECOND = Row("gradient_descent", "T_16"), Row("newton_cg", "T_16")

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from optbench.claims import Claim
+from optbench.claims.evidence import judge_count, judge_ratio, judge_starts
+from optbench.claims.findings import Finding, judge_claim
+from optbench.claims.grammar import parse_sentence
 from optbench.comparison import Comparison, Outcome
-from optbench.evidence import judge_count, judge_ratio, judge_starts
-from optbench.findings import Finding, judge_claim
-from optbench.grammar import parse_sentence
 from optbench.records import ProblemRecord
 from optbench.tracks import Row
 
@@ -213,7 +213,7 @@ def test_what_a_study_cannot_test_is_undecided_with_the_reason(judge, sentence, 
     ],
 )
 def test_a_selector_selects(problems, labels):
-    from optbench.selection import select
+    from optbench.claims.selection import select
 
     sentence = parse_sentence(f"a diverges on {problems}")
     assert list(select(sentence.problems, RECORDS)) == labels

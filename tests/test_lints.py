@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from planted_comparisons import BUDGET, noisy, planted
 
-from optbench import lints
 from optbench.comparison import Row
-from optbench.leave_one_out import (
+from optbench.profiles import profile_score
+from optbench.verdict import lints
+from optbench.verdict.leave_one_out import (
     leader_without_a_problem,
     reversal_without_a_solver,
     score_reversal,
 )
-from optbench.profiles import profile_score
 
 REFERENCE = Row("gradient_descent", "T_16")
 STUDY = {"target": 1e-6, "budget": BUDGET, "seeds": 5}

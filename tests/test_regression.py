@@ -10,20 +10,19 @@ import pytest
 import scipy.stats
 from command_line import optbench, write
 
-from optbench import cost_changes as changes
-from optbench import divergence, paired_lanes
 from optbench.errors import OptbenchError
 from optbench.metrics import first_hit
-from optbench.paired_lanes import (
+from optbench.records import Cell, ProblemRecord, pack_trajectory
+from optbench.regression import costs as changes
+from optbench.regression import divergence, find_regression, paired_lanes
+from optbench.regression.paired_lanes import (
     Lanes,
     PairedCosts,
     judged_settings,
     match_lanes,
     pair_costs,
 )
-from optbench.rankings import flips, median_interval
-from optbench.records import Cell, ProblemRecord, pack_trajectory
-from optbench.regression import find_regression
+from optbench.regression.rankings import flips, median_interval
 from optbench.report.regression import regression_text
 from optbench.results import Results
 from optbench.study import Study, run_study

@@ -12,7 +12,11 @@ import scipy.stats
 from planted_comparisons import BUDGET, noisy, planted
 
 from optbench.comparison import Row
-from optbench.contrasts import (
+from optbench.errors import OptbenchError
+from optbench.records import ProblemRecord
+from optbench.report.verdict import MAX_LINES, verdict_text
+from optbench.verdict import power, reach_verdict
+from optbench.verdict.contrasts import (
     LEVEL,
     SURE,
     contrast_rows,
@@ -22,10 +26,6 @@ from optbench.contrasts import (
     paired_costs,
     weigh,
 )
-from optbench.errors import OptbenchError
-from optbench.records import ProblemRecord
-from optbench.report.verdict import MAX_LINES, verdict_text
-from optbench.verdict import power, reach_verdict
 
 STUDIES = 200
 ROWS = 3

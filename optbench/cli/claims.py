@@ -31,7 +31,7 @@ def claims(file: str, results: Path, as_json: bool) -> ExitCode:
     """
     with interrupt_deferred():
         from optbench.claims import load_claims
-        from optbench.findings import evaluate_claims
+        from optbench.claims.findings import evaluate_claims
         from optbench.report.claims import claim_record, claims_text
         from optbench.results import Results
 

@@ -21,9 +21,9 @@ from optbench.trajectory import TARGETS
 
 if TYPE_CHECKING:
     from optbench.comparison import Comparison
-    from optbench.cost_axes import BreakEven
     from optbench.results import Results
     from optbench.verdict import Verdict
+    from optbench.verdict.cost_axes import BreakEven
 
 _EXAMPLES = examples(
     "optbench compare results/quick                                the verdict and its table",
@@ -125,7 +125,7 @@ def _say(verdict: Verdict, table: str, prices: list[BreakEven]) -> None:
 
 def _break_even_prices(compared: Comparison, found: Results) -> list[BreakEven]:
     """Of every headline row that calls Hessian-vector products, against the best of first order."""
-    from optbench.cost_axes import best_first_order, break_even_price, calls
+    from optbench.verdict.cost_axes import best_first_order, break_even_price, calls
 
     first = best_first_order(compared)
     if first is None:

@@ -106,9 +106,14 @@ def run(
 
 
 def changed(study: Study, given: dict[str, Any], *, is_named: bool) -> Study:
-    """The study with what the command line gives; one of other things has another name."""
+    """The study with what the command line gives; one of other things has another name.
+
+    Where its reference is not among other optimizers, the first of them is.
+    """
     if not is_named and given.keys() & {"problems", "optimizers"}:
         given = given | {"name": AD_HOC, "description": ""}
+    if study.reference not in given.get("optimizers", study.optimizers):
+        given = given | {"reference": None}
     return dataclasses.replace(study, **given)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from optbench.claims import VERDICTS
-from optbench.findings import Finding
+from optbench.claims.findings import Finding
 from optbench.tables import align
 
 

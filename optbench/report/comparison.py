@@ -10,7 +10,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import numpy as np
 
 from optbench.comparison import Comparison
-from optbench.contrasts import (
+from optbench.profiles import profile_score
+from optbench.statistics import censor
+from optbench.tables import UNKNOWN, align, number
+from optbench.tracks import Row
+from optbench.verdict.contrasts import (
     DRAWS,
     Contrast,
     contrast_rows,
@@ -18,11 +22,7 @@ from optbench.contrasts import (
     paired_costs,
     shared_problems,
 )
-from optbench.cost_axes import standing_rows
-from optbench.profiles import profile_score
-from optbench.statistics import censor
-from optbench.tables import UNKNOWN, align, number
-from optbench.tracks import Row
+from optbench.verdict.cost_axes import standing_rows
 
 COLUMNS = ("optimizer", "track", "solved", "ratio", "interval", "PAR-10", "score", "P(better)",
            "verdict")  # fmt: skip

@@ -6,9 +6,9 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from optbench.cost_changes import CostChange
-from optbench.divergence import Divergence
 from optbench.regression import OnlyOne, Regression
+from optbench.regression.costs import CostChange
+from optbench.regression.divergence import Divergence
 from optbench.statistics import Interval
 from optbench.summary.text import target_text
 from optbench.tables import INDENT, UNKNOWN, align, number

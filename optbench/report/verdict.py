@@ -6,9 +6,9 @@ import collections
 import textwrap
 from collections.abc import Sequence
 
-from optbench.lints import Lint
 from optbench.tracks import Row
 from optbench.verdict import Sentence, Verdict, power
+from optbench.verdict.lints import Lint
 
 MAX_LINES = 12
 WHERE_ALL_IS = "`optbench compare`"

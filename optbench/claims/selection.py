@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from optbench.claims.sentences import SADDLES, Condition, Selection
 from optbench.records import ProblemRecord
-from optbench.sentences import SADDLES, Condition, Selection
 
 _ROUNDING = 1e-9  # of L / mu
 

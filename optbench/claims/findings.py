@@ -10,12 +10,9 @@ from typing import Any
 import numpy as np
 
 from optbench.claims import Claim
-from optbench.comparison import Comparison, Outcome, Row, compare_rows
-from optbench.errors import OptbenchError
-from optbench.evidence import Verdict, judge_all, judge_count, judge_ratio, judge_starts
-from optbench.results import Results
-from optbench.selection import select
-from optbench.sentences import (
+from optbench.claims.evidence import Verdict, judge_all, judge_count, judge_ratio, judge_starts
+from optbench.claims.selection import select
+from optbench.claims.sentences import (
     Beats,
     Diverges,
     EndsAtSaddle,
@@ -28,6 +25,9 @@ from optbench.sentences import (
     Unit,
     target_text,
 )
+from optbench.comparison import Comparison, Outcome, Row, compare_rows
+from optbench.errors import OptbenchError
+from optbench.results import Results
 from optbench.statistics import Interval, censor
 from optbench.tracks import evaluation
 from optbench.trajectory import Status

@@ -11,12 +11,12 @@ import numpy as np
 
 from optbench import metrics
 from optbench.comparison import UNITS, Comparison
-from optbench.contrasts import DRAWS, SURE, Contrast, Decision, contrast_rows, kind_of
-from optbench.cost_axes import leader_by, standing_rows
 from optbench.errors import OptbenchError
-from optbench.lints import Lint, raise_lints
 from optbench.tracks import Row
 from optbench.trajectory import Status
+from optbench.verdict.contrasts import DRAWS, SURE, Contrast, Decision, contrast_rows, kind_of
+from optbench.verdict.cost_axes import leader_by, standing_rows
+from optbench.verdict.lints import Lint, raise_lints
 
 _NOUNS = {"saddle": ("saddle", "saddles"), "": ("problem", "problems")}
 _BELIEF = {"better": "P(better)", "worse": "P(worse)", "as good": "P(equal)"}

@@ -9,10 +9,10 @@ import numpy as np
 
 from optbench.catalog import Label, parse_label
 from optbench.comparison import Comparison, Outcome
-from optbench.contrasts import num_reached, paired_costs, shared_problems, weigh
-from optbench.cost_axes import ratio_estimate
-from optbench.leave_one_out import leader_without_a_problem, reversal_without_a_solver
 from optbench.tracks import Row
+from optbench.verdict.contrasts import num_reached, paired_costs, shared_problems, weigh
+from optbench.verdict.cost_axes import ratio_estimate
+from optbench.verdict.leave_one_out import leader_without_a_problem, reversal_without_a_solver
 
 LEAST_BEHIND_A_CLAIM = 3  # problems
 SPECIAL_CASES = {  # general -> what it is with one hyperparameter at a limit

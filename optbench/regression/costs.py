@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import scipy.stats
 
-from optbench.paired_lanes import PairedCosts
+from optbench.regression.paired_lanes import PairedCosts
 from optbench.signed_rank import LEAST_PROBLEMS, holm, log_ratios, wilcoxon_signed_rank
 from optbench.statistics import Interval
 

@@ -7,11 +7,11 @@ from typing import NamedTuple
 import numpy as np
 
 from optbench.comparison import Comparison
-from optbench.contrasts import paired_costs, shared_problems
-from optbench.cost_axes import standing_rows
 from optbench.profiles import profile_score
 from optbench.statistics import censor
 from optbench.tracks import Row
+from optbench.verdict.contrasts import paired_costs, shared_problems
+from optbench.verdict.cost_axes import standing_rows
 
 
 class Reversal(NamedTuple):

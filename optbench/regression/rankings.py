@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 import scipy.stats
 
-from optbench.paired_lanes import PairedCosts
+from optbench.regression.paired_lanes import PairedCosts
 
 CONFIDENCE = 0.95
 

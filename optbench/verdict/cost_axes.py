@@ -11,10 +11,10 @@ import scipy.optimize
 import scipy.stats
 
 from optbench.comparison import Comparison
-from optbench.contrasts import paired_costs, shared_problems
 from optbench.errors import OptbenchError
 from optbench.statistics import censor
 from optbench.tracks import Row
+from optbench.verdict.contrasts import paired_costs, shared_problems
 
 DEAREST = 1e12  # price up to which one is looked for
 

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn, cast
 
 from optbench.catalog import parse_label
-from optbench.errors import OptbenchError
-from optbench.sentences import (
+from optbench.claims.sentences import (
     ESCAPE,
     KINDS,
     UNITS,
@@ -25,6 +24,7 @@ from optbench.sentences import (
     Takes,
     Unit,
 )
+from optbench.errors import OptbenchError
 
 FORMS = {
     "beats": "A beats B [by Fx] [in UNIT] at TAU on PROBLEMS",

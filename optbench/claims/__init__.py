@@ -10,9 +10,9 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from optbench.claims.grammar import parse_sentence
+from optbench.claims.sentences import Sentence
 from optbench.errors import OptbenchError, unknown_name
-from optbench.grammar import parse_sentence
-from optbench.sentences import Sentence
 
 Verdict = Literal["supported", "refuted", "undecided"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
@@ -61,7 +61,7 @@ def load_claims(named: str | Path) -> tuple[Claim, ...]:
 
 def shipped_claims() -> dict[str, Traversable]:
     """Name -> file of the claims that ship."""
-    files = resources.files("optbench").joinpath("claim_files").iterdir()
+    files = resources.files("optbench").joinpath("claims").iterdir()
     found = {f.name.removesuffix(".toml"): f for f in files if f.name.endswith(".toml")}
     return dict(sorted(found.items()))
 

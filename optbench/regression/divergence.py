@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from optbench.paired_lanes import Lanes, match_lanes
+from optbench.regression.paired_lanes import Lanes, match_lanes
 from optbench.trajectory import Trajectory
 
 Kind = Literal["identical", "rounding", "different", "not compared"]

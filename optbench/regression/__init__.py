@@ -9,12 +9,12 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from optbench.cost_changes import CostChange, Runs, cost_changes, pair_runs
-from optbench.divergence import Divergence, diverge
 from optbench.errors import OptbenchError
-from optbench.paired_lanes import PairedCosts, pair_costs
-from optbench.rankings import Leader, Reversal, flips
 from optbench.records import Cell
+from optbench.regression.costs import CostChange, Runs, cost_changes, pair_runs
+from optbench.regression.divergence import Divergence, diverge
+from optbench.regression.paired_lanes import PairedCosts, pair_costs
+from optbench.regression.rankings import Leader, Reversal, flips
 from optbench.results import Results
 
 PASSPORT = ("dim", "minimum", "minimum_kind", "saddle", "stochastic", "merit", "failure")
