@@ -8,7 +8,6 @@ import math
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from optbench.cells import Search
 from optbench.errors import OptbenchError, unknown_name
 from optbench.oracle import Prices
 from optbench.plan import Plan
+from optbench.shipped import load_named, shipped_files
 from optbench.trajectory import HEADLINE, TARGETS
 
 
@@ -268,26 +268,9 @@ def load_study(named: str | Path) -> Study:
     Raises:
         OptbenchError: there is none of this name, or its file cannot be read or is refused.
     """
-    path = Path(named)
-    if path.suffix != ".toml":
-        shipped = shipped_studies()
-        if str(named) not in shipped:
-            offer = f"{', '.join(shipped)} ship with optbench; name your own file with its .toml"
-            raise unknown_name("study", str(named), list(shipped), offer)
-        return Study.from_toml(shipped[str(named)].read_text(encoding="utf-8"))
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is no text"
-        raise OptbenchError(f"cannot read {path}: {reason}", "name a TOML file") from error
-    try:
-        return Study.from_toml(text, name=path.stem)
-    except OptbenchError as error:
-        raise OptbenchError(f"{path}: {error.message}", error.hint) from error
+    return load_named(named, "studies", "study", Study.from_toml)
 
 
 def shipped_studies() -> dict[str, Traversable]:
     """Name -> file of the studies that ship."""
-    files = resources.files("optbench").joinpath("studies").iterdir()
-    found = {f.name.removesuffix(".toml"): f for f in files if f.name.endswith(".toml")}
-    return dict(sorted(found.items()))
+    return shipped_files("studies")

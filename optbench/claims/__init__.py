@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import tomllib
 from collections.abc import Mapping
-from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -13,6 +12,7 @@ from typing import Any, Literal, get_args
 from optbench.claims.grammar import parse_sentence
 from optbench.claims.sentences import Sentence
 from optbench.errors import OptbenchError, unknown_name
+from optbench.shipped import load_named, shipped_files
 
 Verdict = Literal["supported", "refuted", "undecided"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
@@ -41,29 +41,12 @@ def load_claims(named: str | Path) -> tuple[Claim, ...]:
     Raises:
         OptbenchError: there are none of this name, or the file cannot be read or is refused.
     """
-    path = Path(named)
-    if path.suffix != ".toml":
-        shipped = shipped_claims()
-        if str(named) not in shipped:
-            offer = f"{', '.join(shipped)} ship with optbench; name your own file with its .toml"
-            raise unknown_name("file of claims", str(named), list(shipped), offer)
-        return parse_claims(shipped[str(named)].read_text(encoding="utf-8"))
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is no text"
-        raise OptbenchError(f"cannot read {path}: {reason}", "name a TOML file") from error
-    try:
-        return parse_claims(text)
-    except OptbenchError as error:
-        raise OptbenchError(f"{path}: {error.message}", error.hint) from error
+    return load_named(named, "claims", "file of claims", lambda text, name: parse_claims(text))
 
 
 def shipped_claims() -> dict[str, Traversable]:
     """Name -> file of the claims that ship."""
-    files = resources.files("optbench").joinpath("claims").iterdir()
-    found = {f.name.removesuffix(".toml"): f for f in files if f.name.endswith(".toml")}
-    return dict(sorted(found.items()))
+    return shipped_files("claims")
 
 
 def parse_claims(text: str) -> tuple[Claim, ...]:
