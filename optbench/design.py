@@ -61,7 +61,8 @@ class Study:
     Attributes:
         name: of the study, and of its folder.
         problems: labels.
-        optimizers: labels; what a label sets is not searched.
+        optimizers: labels; what a label sets is not searched, and nothing is where it sets the
+            learning rate.
         description: what the study is for.
         seeds: how many seeds; each decides a start and, where there are samples, their stream.
         tuning_seeds: how many others the settings are tuned on.

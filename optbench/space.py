@@ -103,8 +103,11 @@ def searched(**axes: Axis) -> Callable[[Any], Any]:
 def space_of(method: Method) -> Space:
     """The axes of a method, learning rate first: what it declares, less what its label gives.
 
+    Nothing is searched where the label gives the learning rate: that setting is what is asked for.
     Of two owners of one name the innermost counts, as it does where a study sweeps.
     """
+    if any(RATE in dict(layer.arguments) for layer in method.layers):
+        return {}
     found: dict[str, Axis] = {}
     taken: set[str] = set()
     for owner in reversed(method.layers):

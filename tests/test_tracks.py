@@ -80,10 +80,11 @@ def logs(axis: Axis, values: np.ndarray) -> np.ndarray:
     ("label", "axes"),
     [
         ("momentum", ["learning_rate", "momentum"]),
-        ("momentum[learning_rate=0.1]", ["momentum"]),
+        ("momentum[learning_rate=0.1]", []),
         ("adam[learning_rate=0.1,b1=0.5,b2=0.9]", []),
         ("clip_by_global_norm(momentum[momentum=0.9])", ["learning_rate", "max_norm"]),
-        ("cosine_decay(adam[learning_rate=0.1])", ["b1", "b2"]),
+        ("cosine_decay(adam[learning_rate=0.1])", []),
+        ("cosine_decay(adam[b1=0.0])", ["learning_rate", "b2"]),
         ("nesterov_convex", []),
         ("gradient_descent[learning_rate=1/L]", []),
         ("prodigy", []),
