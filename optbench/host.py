@@ -145,7 +145,7 @@ def prepare_hosted(
         hosted = next(method for method in methods if method.hosted)
         raise OptbenchError(f"optimizer {hosted.label!r} runs on the host", "prepare it alone")
     method = methods[0]
-    _require_smooth(problem, method)
+    refuse_rough(problem, method)
     cast = dataclasses.replace(problem, data=trees.cast(problem.data, plan.dtype))
     job = HostJob(
         problem=problem,
@@ -163,7 +163,12 @@ def prepare_hosted(
     return dataclasses.replace(job, functions=functions, compile_seconds=seconds)
 
 
-def _require_smooth(problem: Problem, method: Method) -> None:
+def refuse_rough(problem: Problem, method: Method) -> None:
+    """Refuse a problem that no solver of the host may be given.
+
+    Raises:
+        NotApplicable: f is sampled, not smooth or constrained.
+    """
     refusals = {
         "samples": problem.stochastic,
         "a constraint": problem.constrained or problem.tangent is not None,

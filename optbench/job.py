@@ -89,7 +89,7 @@ def prepare(
     """
     lanes = (lanes,) * len(methods) if isinstance(lanes, Lanes) else tuple(lanes)
     _require_alike(lanes)
-    methods = [_settled(method, own, problem) for method, own in zip(methods, lanes, strict=True)]
+    methods = [settled(method, own, problem) for method, own in zip(methods, lanes, strict=True)]
     if any(method.hosted for method in methods):
         return prepare_hosted(problem, methods, lanes[0], plan)
     cast = dataclasses.replace(problem, data=trees.cast(problem.data, plan.dtype))
@@ -98,24 +98,36 @@ def prepare(
     group, _ = trace_group(cast, methods, swept, start, plan.dtype)
     with precision(plan.dtype):
         most = most_lanes(cast, start, waiting=group.calls_over == LANES)
-    block = block_lanes(*lanes[0].shape, most)
-    shape = Shape(
-        block=block,
-        nested=problem.stochastic,
-        grid=round_up(len(plan.grid(problem.sample_fraction)), GRID_BLOCK),
-        targets=round_up(len(plan.targets), TARGET_BLOCK),
-        recorded=min(len(lanes[0].recorded), block[0] * block[1]),
-        by_gradient=merit_of(problem) == "gradient norm",
-        dtype=plan.dtype,
-        replayed=plan.diagnostics,
-    )
+    shape = shape_of(problem, lanes[0], plan, most)
     program = compile_program(cast, methods, swept, shape)
     return Job(
         problem=problem, methods=tuple(methods), lanes=lanes, plan=plan, program=program, cast=cast
     )
 
 
-def _settled(method: Method, lanes: Lanes, problem: Problem) -> Method:
+def shape_of(problem: Problem, lanes: Lanes, plan: Plan, most: int) -> Shape:
+    """The sizes that a program is compiled for.
+
+    Args:
+        problem: the problem.
+        lanes: of one member.
+        plan: how far to run.
+        most: the most lanes that should run together.
+    """
+    block = block_lanes(*lanes.shape, most)
+    return Shape(
+        block=block,
+        nested=problem.stochastic,
+        grid=round_up(len(plan.grid(problem.sample_fraction)), GRID_BLOCK),
+        targets=round_up(len(plan.targets), TARGET_BLOCK),
+        recorded=min(len(lanes.recorded), block[0] * block[1]),
+        by_gradient=merit_of(problem) == "gradient norm",
+        dtype=plan.dtype,
+        replayed=plan.diagnostics,
+    )
+
+
+def settled(method: Method, lanes: Lanes, problem: Problem) -> Method:
     """The method with all its formulas' values; none is asked for what is swept."""
     require_values(method, frozenset(lanes.settings))
     swept_away = dict.fromkeys(lanes.settings, 0.0)

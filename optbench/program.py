@@ -59,7 +59,12 @@ class Shape:
     @property
     def lanes(self) -> Lanes:
         """The leading axes of lane arrays."""
-        return self.block if self.nested else (self.block[0] * self.block[1],)
+        return self.block if self.nested else (self.num_lanes,)
+
+    @property
+    def num_lanes(self) -> int:
+        """How many lanes run together."""
+        return self.block[0] * self.block[1]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -137,11 +142,18 @@ def compile_program(
         OptbenchError: a method cannot be built, or its state is not stable.
         NotApplicable: a method needs structure that the problem lacks.
     """
-    start = trees.cast(problem.start(0), shape.dtype)
+    start = abstract(trees.cast(problem.start(0), shape.dtype))
+    key = program_key(problem, methods, swept, shape)
+    return _kept(_PROGRAMS, key, lambda: _build(problem, tuple(methods), swept, shape, start))
+
+
+def program_key(
+    problem: Problem, methods: Sequence[Method], swept: Sequence[Swept], shape: Shape
+) -> Any:
+    """Equal where one executable serves both; arguments as of `compile_program`."""
+    start = abstract(trees.cast(problem.start(0), shape.dtype))
     structures = tuple(method.structure for method in methods)
-    key = (structures, tuple(swept), _outline(problem), _outline(start), shape)
-    methods = tuple(methods)
-    return _kept(_PROGRAMS, key, lambda: _build(problem, methods, swept, shape, abstract(start)))
+    return structures, tuple(swept), outline(problem), outline(start), shape
 
 
 def _build(
@@ -194,8 +206,8 @@ def trace_group(
         shapes = abstract(problem)
         members = []
         for method, names in zip(methods, swept, strict=True):
-            anywhere = (method.structure, names, dtype, problem.constrained, _outline(start))
-            here = (*anywhere, _outline(shapes))
+            anywhere = (method.structure, names, dtype, problem.constrained, outline(start))
+            here = (*anywhere, outline(shapes))
             member = _MEMBERS.get(anywhere) or _MEMBERS.get(here)
             if member is None:
                 guess = _OVERS.get((method.structure, names, jax.tree.structure(start)))
@@ -207,7 +219,7 @@ def trace_group(
         return make_group(members), seen
 
 
-def _outline(tree: Any) -> tuple[Any, ...]:
+def outline(tree: Any) -> tuple[Any, ...]:
     """Structure, shapes and dtypes of a tree, hashable."""
     leaves, structure = jax.tree.flatten(tree)
     return structure, tuple((np.shape(leaf), str(leaf.dtype)) for leaf in leaves)
@@ -227,7 +239,7 @@ def _evaluator(problem: Problem, shape: Shape, start: Any) -> Callable[..., Any]
     points = jax.tree.map(lambda s: jax.ShapeDtypeStruct((seeds, *s.shape), s.dtype), start)
     keys = jax.ShapeDtypeStruct((seeds, 2), np.uint32)
     arguments = (abstract(problem), points, keys)
-    key = _outline(arguments)
+    key = outline(arguments)
     return _kept(_EVALUATORS, key, lambda: jax.jit(evaluate).lower(*arguments).compile())
 
 

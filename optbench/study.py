@@ -10,7 +10,7 @@ from pathlib import Path
 
 from optbench import catalog
 from optbench.cells import Batch, settle_groups
-from optbench.database import FILE, said_plainly
+from optbench.database import FILE, reading, said_plainly
 from optbench.design import LogGrid as LogGrid
 from optbench.design import Study as Study
 from optbench.design import load_study as load_study
@@ -79,6 +79,39 @@ def run_study(
         OptbenchError: an unknown problem or optimizer, before anything runs; a folder that cannot
             be used, holds another study, or is in use by another process.
     """
+    study, parts = _resolved(study, problem_catalog)
+    return run_parts(study, parts, folder, fresh=fresh, listener=listener)
+
+
+def plan_study(
+    study: Study,
+    folder: str | Path | None = None,
+    *,
+    problem_catalog: str = "problems",
+    fresh: bool = False,
+) -> tuple[list[Batch], list[Cell]]:
+    """What a run would compute; arguments and errors as of `run_study`. Nothing is written.
+
+    Returns:
+        The batches, those with nothing pending too, and the failed cells of the problems that
+        could not be built.
+    """
+    study, parts = _resolved(study, problem_catalog)
+    place = None if folder is None else Path(folder)
+    _check_owner(place, study)
+    with open_store(None) as draft:
+        finished: set[str] = set()
+        if place is not None and (place / FILE).exists():
+            with reading(place) as connection:
+                kept = Store(place, connection)
+                finished = _finished(kept, fresh)
+                for problem in study.problems:
+                    draft.add_groups(problem, kept.groups(problem))
+        return _lay_out(study, parts, draft, finished)
+
+
+def _resolved(study: Study, problem_catalog: str) -> tuple[Study, Parts]:
+    """The study with its labels in their one spelling, and what they stand for."""
     problems = catalog.collect(problem_catalog, "Problem")
     optimizers = known_optimizers()
     study = dataclasses.replace(
@@ -96,7 +129,7 @@ def run_study(
         find=find,
         families={label: family_of(label, problems) for label in study.problems},
     )
-    return run_parts(study, parts, folder, fresh=fresh, listener=listener)
+    return study, parts
 
 
 def run_parts(
@@ -113,7 +146,7 @@ def run_parts(
     place = None if folder is None else Path(folder)
     _check_owner(place, study)
     with open_store(place) as store:
-        batches, unbuilt = _lay_out(study, parts, store, fresh)
+        batches, unbuilt = _lay_out(study, parts, store, _finished(store, fresh))
         if place is not None:
             _write_study(place / STUDY_FILE, study)
         total = len(study.problems) * len(study.optimizers)
@@ -152,8 +185,13 @@ def _write_study(path: Path, study: Study) -> None:
         os.replace(draft, path)
 
 
+def _finished(store: Store, fresh: bool) -> set[str]:
+    """Keys of the cells that are not computed again."""
+    return {key for key, status in store.statuses().items() if status != "failed" and not fresh}
+
+
 def _lay_out(
-    study: Study, parts: Parts, store: Store, fresh: bool
+    study: Study, parts: Parts, store: Store, finished: set[str]
 ) -> tuple[list[Batch], list[Cell]]:
     """Decide what the study consists of now, and keep that.
 
@@ -162,7 +200,6 @@ def _lay_out(
     """
     environment = describe_environment(study.precision, SEARCH_OPTIONS)
     hashed = digest_environment(environment)
-    finished = {key for key, status in store.statuses().items() if status != "failed" and not fresh}
     records: list[ProblemRecord] = []
     batches: list[Batch] = []
     unbuilt: list[Cell] = []

@@ -323,6 +323,9 @@ def test_what_is_given_replaces_what_the_study_says():
     other = changed(quick, {"optimizers": ("adam",)}, is_named=False)
     assert (other.name, other.optimizers, other.problems) == ("adhoc", ("adam",), quick.problems)
     assert changed(quick, {"optimizers": ("adam",)}, is_named=True).name == "quick"
+    assert (quick.reference, other.reference) == ("gradient_descent", None)
+    kept = changed(quick, {"optimizers": ("adam", "gradient_descent")}, is_named=True)
+    assert kept.reference == "gradient_descent"
 
 
 def test_a_failing_problem_of_a_study_is_recorded_and_the_rest_goes_on(here):

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from optbench.cli.interrupts import interrupt_deferred, interrupt_remembered
-from optbench.cli.manners import catalog_option, examples, note, page_width
+from optbench.cli.manners import (
+    catalog_option,
+    examples,
+    json_option,
+    note,
+    page_width,
+    say_json,
+)
 from optbench.errors import ExitCode, OptbenchError
 
 if TYPE_CHECKING:
@@ -25,6 +32,7 @@ AD_HOC = "adhoc"  # the name of a study of problems or optimizers named on the c
 _EXAMPLES = examples(
     "optbench run",
     "optbench run my_study.toml --seeds 20",
+    "optbench run standard --dry-run                       what it would do, and for how long",
     'optbench run --problem "rosenbrock[dim=10]" --optimizer adam --optimizer lbfgs',
     "optbench run --problem rosenbrock --optimizer gradient_descent --diagnostics",
     'optbench run --problem my_file.py:my_problem --optimizer "adam[b1=0.8]" --budget 5000',
@@ -64,8 +72,14 @@ _EXAMPLES = examples(
     help="Measure and draw curvature, directions and sizes along the path, off the clock; "
     "not of scipy's solvers, which keep their states to themselves.",
 )
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Say what would run, how long and in how much memory; run nothing.",
+)
+@json_option
 def run(
-    study: str | None, results: Path | None, fresh: bool, catalog: str, **changes: Any
+    study: str | None, results: Path | None, fresh: bool, catalog: str, **options: Any
 ) -> ExitCode:
     """Run a study.
 
@@ -75,18 +89,35 @@ def run(
     changed. Prints the folder of the results; verdict, table and progress go to stderr.
     """
     with interrupt_deferred():
+        from optbench.cli.door import require_sound
+        from optbench.study import load_study
+
+    dry_run, as_json = options.pop("dry_run"), options.pop("as_json")
+    if as_json and not dry_run:
+        raise OptbenchError("--json is for --dry-run", "`optbench show --json` prints results")
+    given = {name: value for name, value in options.items() if value not in (None, ())}
+    plan = changed(load_study(study or SHIPPED), given, is_named=study is not None)
+    folder = results or Path("results") / plan.name
+    if dry_run:
+        require_sound(given.get("problems", ()), given.get("optimizers", ()), catalog)
+        return foretell(plan, folder, catalog, fresh=fresh, as_json=as_json)
+    return compute(plan, folder, catalog, fresh=fresh, named=given)
+
+
+def compute(
+    plan: Study, folder: Path, catalog: str, *, fresh: bool, named: dict[str, Any]
+) -> ExitCode:
+    """Run a study, and show it; check first the problems and optimizers that were named."""
+    with interrupt_deferred():
         from optbench.cli.door import hosted_among, require_sound
         from optbench.cli.progress import LiveProgress
         from optbench.environment import enable_compilation_cache
-        from optbench.study import load_study, run_study
+        from optbench.study import run_study
 
-    given = {name: value for name, value in changes.items() if value not in (None, ())}
-    plan = changed(load_study(study or SHIPPED), given, is_named=study is not None)
-    folder = results or Path("results") / plan.name
     if warning := enable_compilation_cache():
         note("note", warning)
     try:
-        require_sound(given.get("problems", ()), given.get("optimizers", ()), catalog)
+        require_sound(named.get("problems", ()), named.get("optimizers", ()), catalog)
         if plan.diagnostics and (hosted := hosted_among(plan.optimizers)):
             note(
                 "note", f"no diagnostics of {', '.join(hosted)}: what runs on the host has no steps"
@@ -103,6 +134,16 @@ def run(
         again = "the same command without --fresh" if fresh else "the same command"
         note("interrupted", f"finished cells are kept in {folder}; {again} continues")
         return ExitCode.INTERRUPTED
+
+
+def foretell(plan: Study, folder: Path, catalog: str, *, fresh: bool, as_json: bool) -> ExitCode:
+    """Print what a run would do."""
+    from optbench.forecast import forecast_study
+    from optbench.report.forecast import forecast_text
+
+    found = forecast_study(plan, folder, problem_catalog=catalog, fresh=fresh)
+    say_json(found) if as_json else click.echo(forecast_text(found))
+    return ExitCode.OK
 
 
 def changed(study: Study, given: dict[str, Any], *, is_named: bool) -> Study:
