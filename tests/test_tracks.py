@@ -11,6 +11,9 @@ import scipy.stats
 
 from optbench import tracks
 from optbench.catalog import parameters
+from optbench.claims import Claim
+from optbench.claims.findings import evaluate_claims
+from optbench.claims.grammar import parse_sentence
 from optbench.comparison import Comparison, Row, compare_rows
 from optbench.errors import OptbenchError
 from optbench.method import find_method
@@ -206,6 +209,16 @@ def test_trials_are_chosen_on_the_seeds_of_tuning_alone(results: Results, compar
     assert tracks.tuned_index(spoiled, 8, 1e-1) == best
     assert tracks.best_index(tracks.evaluation(spoiled), 8, 0) != best  # in hindsight it is not
     assert tracks.tuned_index(dataclasses.replace(log, hit_costs=seen_in_tuning), 8, 1e-1) != best
+
+
+def test_a_claim_is_put_to_settings_that_are_tuned_for_its_own_target(results: Results):
+    """Of two settings one is three times as fast to 0.1, and the other one alone gets to 0.01."""
+    log = log_of(results, "quadratic[dim=3]", "momentum")
+    first, second = (by_hand(log, slice(3, 5), list(log.targets).index(t)) for t in (1e-1, 1e-2))
+    assert log.hit_steps[:3, first, 0].max() < 10 < log.hit_steps[:3, second, 0].min()
+    claim = parse_sentence("momentum reaches 0.1 on quadratics within 10 steps")
+    (finding,) = evaluate_claims([Claim(sentence=claim, source="nobody")], results)
+    assert finding.judgment.evidence == "3 of 3 starts do on 1 of 1 problem"
 
 
 def test_hindsight_is_never_worse_than_tuning_nor_is_a_longer_search(comparison: Comparison):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -121,24 +122,29 @@ class Tested:
 def evaluate_claims(claims: Sequence[Claim], results: Results) -> tuple[Finding, ...]:
     """Put claims to the results of a study, each to the rows that it names.
 
-    A problem, optimizer or target that the study lacks leaves a claim undecided, with the reason.
+    Settings are those that the seeds of tuning choose for the target that a claim names, and for
+    that of the study where it names none. A problem, optimizer or target that the study lacks
+    leaves a claim undecided, with the reason.
 
     Args:
         claims: any.
         results: of a study.
     """
-    comparison = compare_rows(results)
+    compared = functools.cache(functools.partial(compare_rows, results))
 
     def ends_at_saddle(problem: str, row: Row) -> np.ndarray:
         log = results.trajectory(problem, row.optimizer)
         if log is None or row.track.endswith("+edge"):
             raise _NotTested(f"the runs of {row} are not kept apart")
-        log, index = evaluation(log), comparison.outcomes[problem, row].index
+        log, index = evaluation(log), compared(None).outcomes[problem, row].index
         near = np.abs(log.at_end(log.merit_values)) <= _AT_SADDLE * np.abs(log.initial_merit)
         flat = log.at_end(log.gradient_norm) <= _AT_SADDLE * log.gradient_norm[..., 0]
         return (near & flat)[:, index]
 
-    return tuple(judge_claim(claim, comparison, ends_at_saddle) for claim in claims)
+    return tuple(
+        judge_claim(claim, compared(getattr(claim.sentence, "target", None)), ends_at_saddle)
+        for claim in claims
+    )
 
 
 def judge_claim(claim: Claim, comparison: Comparison, ends_at_saddle: SaddleTest) -> Finding:
