@@ -128,6 +128,34 @@ def test_the_same_costs_are_as_good():
     assert decide([found]) == [(1.0, "as good")]
 
 
+@pytest.mark.parametrize("wins", ["a", "b"])
+def test_a_ratio_on_the_other_side_leaves_it_undecided(wins):
+    """Cheaper by a fifth on 18 problems, and 900 times as dear on 2: ranks alone call it better."""
+    costs = np.repeat(10.0 ** np.linspace(1, 3, 20)[:, None], 5, axis=1)
+    other = np.concatenate([900 * costs[:2], 0.8 * costs[2:]])
+    rows = {"a": costs, "b": other} if wins == "b" else {"a": other, "b": costs}
+    verdict = reach_verdict(planted(rows), reference="a", draws=1000)
+    (sentence,) = verdict.sentences
+    found = sentence.contrast.evidence
+    assert found.posterior is not None and (sentence.contrast.adjusted or 1) < LEVEL
+    assert max(found.posterior.a_better, found.posterior.b_better) >= SURE
+    assert verdict.decision("b") == "undecided"
+    expected = "losses outweigh wins" if wins == "b" else "wins outweigh losses"
+    assert sentence.belief.endswith(f", but {expected}")
+
+
+@pytest.mark.parametrize(
+    ("reached", "expected"), [(0, "undecided"), (5, "undecided"), (6, "as good")]
+)
+def test_where_neither_gets_there_nobody_is_as_good(reached, expected):
+    costs = np.full((20, 5), np.nan)
+    costs[:reached] = 10.0
+    verdict = reach_verdict(planted({"a": costs, "b": costs}), draws=1000)
+    assert verdict.decision("b") == expected
+    doubt = f"undecided, P(equal) > 0.99, but neither reaches {20 - reached}"
+    assert (verdict.sentences[0].belief == doubt) == (expected == "undecided")
+
+
 def test_kinds_of_problems():
     assert kind_of(ProblemRecord(label="a", convex=True, smoothness=1.0)) == "smooth convex"
     assert kind_of(ProblemRecord(label="a", convex=True)) == "convex"

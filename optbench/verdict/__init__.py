@@ -12,9 +12,18 @@ import numpy as np
 from optbench import metrics
 from optbench.comparison import UNITS, Comparison
 from optbench.errors import OptbenchError
+from optbench.signed_rank import LEAST_PROBLEMS
 from optbench.tracks import Row
 from optbench.trajectory import Status
-from optbench.verdict.contrasts import DRAWS, SURE, Contrast, Decision, contrast_rows, kind_of
+from optbench.verdict.contrasts import (
+    DRAWS,
+    LEVEL,
+    SURE,
+    Contrast,
+    Decision,
+    contrast_rows,
+    kind_of,
+)
 from optbench.verdict.cost_axes import leader_by, standing_rows
 from optbench.verdict.lints import Lint, raise_lints
 
@@ -78,8 +87,21 @@ class Sentence:
         text = f"{_BELIEF[side]} {'> 0.99' if chance >= 0.995 else f'= {chance:.2f}'}"
         if decision != "undecided":
             return text
-        doubt = f", but p = {self.contrast.adjusted:.2g}" if chance >= SURE else ""
-        return f"undecided, {text}{doubt}"
+        return f"undecided, {text}{self._doubt if chance >= SURE else ''}"
+
+    @property
+    def _doubt(self) -> str:
+        """Why nothing is decided, however sure one test is."""
+        found, p = self.contrast.evidence, self.contrast.adjusted
+        if found.known < LEAST_PROBLEMS:
+            return f", but neither reaches {found.total - found.known}"
+        if p is not None and p > LEVEL:
+            return f", but p = {p:.2g}"
+        return (
+            ", but losses outweigh wins"
+            if found.ratio.estimate > 1
+            else ", but wins outweigh losses"
+        )
 
     @property
     def _noun(self) -> str:

@@ -40,6 +40,8 @@ class Evidence:
         reached: problems that most seeds of the method reach the target on.
         reference_reached: the same of the reference.
         total: problems that both run on.
+        known: problems that most seeds of one of the two reach the target on; on all others they
+            tie, whatever they cost.
         posterior: of the Bayesian signed-rank test, A the method; None on fewer than 6 problems.
         p_value: of the Wilcoxon signed-rank test; None there too.
     """
@@ -49,6 +51,7 @@ class Evidence:
     reached: int
     reference_reached: int
     total: int
+    known: int
     posterior: Posterior | None
     p_value: float | None
 
@@ -118,6 +121,7 @@ def weigh(
         reached=num_reached(costs),
         reference_reached=num_reached(reference),
         total=len(costs),
+        known=int((_reached(costs) | _reached(reference)).sum()),
         posterior=bayesian_signed_rank(z, rng=rng, draws=draws) if enough else None,
         p_value=wilcoxon_signed_rank(z) if enough else None,
     )
@@ -125,14 +129,21 @@ def weigh(
 
 def num_reached(costs: np.ndarray) -> int:
     """Problems whose target more than half of the seeds reach, of costs [P, S]."""
-    return int((2 * np.isfinite(costs).sum(-1) > costs.shape[-1]).sum())
+    return int(_reached(costs).sum())
+
+
+def _reached(costs: np.ndarray) -> np.ndarray:
+    """[P] whether more than half of the seeds reach the target, of costs [P, S]."""
+    return 2 * np.isfinite(costs).sum(-1) > costs.shape[-1]
 
 
 def decide(evidence: Sequence[Evidence]) -> list[tuple[float | None, Decision]]:
     """The p value of each, held by Holm's method against all of them, and what is decided.
 
     Better or worse takes both tests: P >= 0.95 and an adjusted p <= 0.05. Over studies of a method
-    against itself P >= 0.95 alone is wrong in up to 12 %.
+    against itself P >= 0.95 alone is wrong in up to 12 %. The ratio has to lie on the same side:
+    ranks do not see how much a few losses cost. As good takes P >= 0.95 and 6 problems whose target
+    one of the two reaches: failures of both are no evidence.
 
     Args:
         evidence: of all comparisons that are made, whatever came out.
@@ -142,18 +153,21 @@ def decide(evidence: Sequence[Evidence]) -> list[tuple[float | None, Decision]]:
     found: list[tuple[float | None, Decision]] = []
     for one in evidence:
         p = None if one.p_value is None else next(adjusted)
-        found.append((p, _decision(one.posterior, p)))
+        found.append((p, _decision(one, p)))
     return found
 
 
-def _decision(posterior: Posterior | None, p_value: float | None) -> Decision:
+def _decision(evidence: Evidence, p_value: float | None) -> Decision:
+    posterior, ratio = evidence.posterior, evidence.ratio.estimate
     if posterior is None or p_value is None:
         return "too few problems"
     if posterior.equal >= SURE:
-        return "as good"
-    if p_value <= LEVEL and posterior.a_better >= SURE:
+        return "as good" if evidence.known >= LEAST_PROBLEMS else "undecided"
+    if p_value > LEVEL:
+        return "undecided"
+    if posterior.a_better >= SURE and ratio < 1:
         return "better"
-    return "worse" if p_value <= LEVEL and posterior.b_better >= SURE else "undecided"
+    return "worse" if posterior.b_better >= SURE and ratio > 1 else "undecided"
 
 
 def contrast_rows(
