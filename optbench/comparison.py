@@ -204,12 +204,13 @@ def compare_rows(results: Results, target: float | None = None) -> Comparison:
 def _unextended(
     outcomes: Mapping[tuple[str, Row], Outcome], rows: Sequence[Row]
 ) -> dict[tuple[str, Row], Outcome]:
-    """The rows T_k+edge where no search was extended: there they are the rows T_k."""
+    """The rows T_k+edge where no best trial lies on an edge: there they are the rows T_k."""
     same = {}
     for row in rows:
         base = row._replace(track=row.track.removesuffix("+edge"))
         if base != row:
-            same |= {(p, row): out for (p, other), out in outcomes.items() if other == base}
+            found = ((p, out) for (p, other), out in outcomes.items() if other == base)
+            same |= {(p, row): out for p, out in found if not out.on_edge}
     return {key: outcome for key, outcome in same.items() if key not in outcomes}
 
 

@@ -122,10 +122,14 @@ class Store:
             rows = [(position, *row) for position, row in enumerate(shown)]
             connection.executemany("INSERT INTO shown VALUES (?, ?, ?, ?)", rows)
 
-    def statuses(self) -> dict[str, str]:
-        """Status of every cell that was ever computed, by key."""
+    def finished(self) -> set[str]:
+        """Keys of all cells ever computed that did not fail, nor did what extends their search."""
+        query = """
+            SELECT key FROM cells WHERE status != 'failed' AND key NOT IN
+            (SELECT extends FROM cells WHERE status = 'failed' AND extends IS NOT NULL)
+        """
         with said_plainly(self.folder):
-            return dict(self.connection.execute("SELECT key, status FROM cells"))
+            return {row[0] for row in self.connection.execute(query)}
 
     def commit(self, cell: Cell, trajectory: Trajectory | None) -> None:
         """Keep a cell, in place of an earlier one under its key, and show it."""

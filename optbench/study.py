@@ -187,7 +187,7 @@ def _write_study(path: Path, study: Study) -> None:
 
 def _finished(store: Store, fresh: bool) -> set[str]:
     """Keys of the cells that are not computed again."""
-    return {key for key, status in store.statuses().items() if status != "failed" and not fresh}
+    return set() if fresh else store.finished()
 
 
 def _lay_out(

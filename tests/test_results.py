@@ -358,7 +358,7 @@ def test_a_log_left_beside_a_deleted_file_is_not_replayed(kept: Path):
     (kept / database.FILE).unlink()
     (kept / f"{database.FILE}-wal").write_bytes(log)
     with open_store(kept) as store:
-        assert store.statuses() == {}
+        assert store.finished() == set()
 
 
 def test_a_full_disk_stops_with_one_line_and_loses_nothing(kept: Path, trajectory: Trajectory):
@@ -368,7 +368,7 @@ def test_a_full_disk_stops_with_one_line_and_loses_nothing(kept: Path, trajector
         store.connection.execute(f"PRAGMA max_page_count = {pages + 2}")
         with pytest.raises(OptbenchError, match="the disk is full"):
             store.commit(cell("walk"), dataclasses.replace(trajectory, value=noise))
-        assert store.statuses() == {"key of walk": "finished", "key of leap": "finished"}
+        assert store.finished() == {"key of walk", "key of leap"}
     assert same(Results.open(kept).trajectory("bowl", "walk"), trajectory)
     with pytest.raises(OptbenchError, match="the disk is full"), database.said_plainly(kept):
         raise OSError(errno.ENOSPC, "No space left on device")

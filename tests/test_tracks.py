@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from optbench import tracks
+from optbench import schedule, tracks
 from optbench.catalog import parameters
 from optbench.claims import Claim
 from optbench.claims.findings import evaluate_claims
@@ -24,6 +24,7 @@ from optbench.space import AXES, LEARNING_RATE, MOST_AXES, Axis, sobol_trials, s
 from optbench.study import Study, run_study
 from optbench.trajectory import TUNING_SEEDS_FROM, Trajectory
 from optbench.trials import edges, extended, propose, space_from_json, space_to_json
+from optbench.verdict.lints import partial_grid
 
 OWN = [name for name in known_optimizers() if "." not in name]
 NEEDS_ARGUMENT = {n for n in OWN if any(p.required for p in parameters(known_optimizers()[n]))}
@@ -245,6 +246,34 @@ def test_a_search_is_extended_where_its_best_trial_lies_on_an_edge_and_nowhere_e
             further = results.trajectory_of(results.extensions[cell.key])
             assert further is not None and further.value.shape[:2] == log.value.shape[:2]
     assert results.extensions  # the law would hold of none
+
+
+def test_a_search_that_could_not_go_on_is_told_and_tried_again(monkeypatch, tmp_path):
+    study = Study(
+        name="edge",
+        problems=("quadratic[dim=3]", "beale"),
+        optimizers=("gradient_descent",),
+        seeds=2,
+        trials=2,  # each of two trials lies on an edge
+        budget=20.0,
+    )
+    compiled = schedule._compiled
+
+    def broken(batch):
+        """No program for what extends a search on one of the two problems."""
+        out = batch.extends and batch.problem == "beale"
+        return (RuntimeError("out of memory"), 0.0) if out else compiled(batch)
+
+    monkeypatch.setattr(schedule, "_compiled", broken)
+    cut = compare_rows(run_study(study, tmp_path))
+    row = Row("gradient_descent", "T_2+edge")
+    assert cut.applicable([row]) == ["quadratic[dim=3]"]  # not the search as if it had no edge
+    (lint,) = partial_grid(cut, {}, row)
+    assert lint.message == "1 search (gradient_descent on beale) beyond an edge failed"
+    monkeypatch.undo()
+    whole = compare_rows(run_study(study, tmp_path))
+    assert whole.applicable([row]) == list(study.problems)
+    assert partial_grid(whole, {}, row) == []
 
 
 def test_defaults_run_at_their_published_values(results: Results, comparison: Comparison):

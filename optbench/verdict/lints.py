@@ -59,7 +59,7 @@ def raise_lints(
 
 
 def partial_grid(comparison: Comparison, study: Mapping[str, Any], reference: Row) -> list[Lint]:
-    """Pairs that have not finished, or crashed."""
+    """Pairs that have not finished, or crashed, and searches that could not go on."""
     holes = [f"{o} on {p}" for (p, o), s in comparison.statuses.items() if s == "unfinished"]
     crashed = [f"{o} on {p}" for (p, o), s in comparison.statuses.items() if s == "failed"]
     found = []
@@ -69,6 +69,17 @@ def partial_grid(comparison: Comparison, study: Mapping[str, Any], reference: Ro
     if crashed:
         mend = "mend what failed and run again; until then each counts as 10 budgets"
         found.append(Lint("partial grid", f"{_counted(crashed, 'pair')} failed", mend))
+    cut = [
+        f"{row.optimizer} on {p}"
+        for (p, row), outcome in comparison.outcomes.items()
+        if outcome.on_edge
+        and (p, row._replace(track=f"{row.track}+edge")) not in comparison.outcomes
+    ]
+    if cut:
+        again = "run the study again: it tries them once more"
+        found.append(
+            Lint("partial grid", f"{_counted(cut, 'search')} beyond an edge failed", again)
+        )
     return found
 
 
@@ -274,7 +285,8 @@ def _outcomes(comparison: Comparison, row: Row) -> Iterator[Outcome]:
 def _counted(names: Sequence[str], noun: str) -> str:
     """How many there are, and the first of them."""
     shown = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
-    return f"{len(names)} {noun}{'s' * (len(names) != 1)} ({shown})"
+    ending = "es" if noun.endswith("ch") else "s"
+    return f"{len(names)} {noun}{ending * (len(names) != 1)} ({shown})"
 
 
 CHECKS: tuple[Check, ...] = (
