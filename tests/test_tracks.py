@@ -16,12 +16,14 @@ from optbench.claims.findings import evaluate_claims
 from optbench.claims.grammar import parse_sentence
 from optbench.comparison import Comparison, Row, compare_rows
 from optbench.errors import OptbenchError
+from optbench.figures.runs import tune
 from optbench.method import find_method
 from optbench.optimizers.names import known_optimizers
 from optbench.optimizers.published_defaults import SOURCES, source_of_defaults
 from optbench.results import Results
 from optbench.space import AXES, LEARNING_RATE, MOST_AXES, Axis, sobol_trials, space_of
 from optbench.study import Study, run_study
+from optbench.summary import summarize
 from optbench.trajectory import TUNING_SEEDS_FROM, Trajectory
 from optbench.trials import edges, extended, propose, space_from_json, space_to_json
 from optbench.verdict.lints import partial_grid
@@ -220,6 +222,33 @@ def test_a_claim_is_put_to_settings_that_are_tuned_for_its_own_target(results: R
     claim = parse_sentence("momentum reaches 0.1 on quadratics within 10 steps")
     (finding,) = evaluate_claims([Claim(sentence=claim, source="nobody")], results)
     assert finding.judgment.evidence == "3 of 3 starts do on 1 of 1 problem"
+
+
+def test_what_an_optimizer_is_judged_by_decides_neither_its_target_nor_its_setting(
+    results: Results,
+):
+    """Whatever happens on the seeds of evaluation, tables and figures show the same settings."""
+
+    def spoiled(problem: str, optimizer: str) -> Trajectory:
+        log = log_of(results, problem, optimizer)
+        judged = np.asarray(log.seeds) < TUNING_SEEDS_FROM
+        return dataclasses.replace(
+            log, hit_costs=np.where(judged[:, None, None], np.nan, log.hit_costs)
+        )
+
+    def shown(trajectory) -> list[tuple[str, float, dict[str, float]]]:
+        of_study = results.study, results.problems, results.optimizers, results.cells
+        pairs = summarize(*of_study, trajectory).pairs
+        return [(p.optimizer, p.target, dict(p.setting)) for p in pairs if p.track == "T_8"]
+
+    results = dataclasses.replace(results, optimizers=("gradient_descent", "adam"))
+    for optimizer in results.optimizers:
+        drawn = [
+            tune(log, 8)
+            for log in (log_of(results, "beale", optimizer), spoiled("beale", optimizer))
+        ]
+        assert (drawn[0].target, drawn[0].setting) == (drawn[1].target, drawn[1].setting)
+    assert shown(results.trajectory) == shown(spoiled)
 
 
 def test_hindsight_is_never_worse_than_tuning_nor_is_a_longer_search(comparison: Comparison):

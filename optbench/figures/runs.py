@@ -12,7 +12,7 @@ from optbench.errors import unknown_name
 from optbench.figures.style import PER_PANEL, Style, assign_styles, plain, power_of_ten
 from optbench.records import ProblemRecord
 from optbench.results import Results
-from optbench.tracks import evaluation, headline_index
+from optbench.tracks import evaluation, headline_index, tuning
 from optbench.trajectory import FAILURES, Trajectory
 
 
@@ -77,10 +77,10 @@ def tune(trajectory: Trajectory, trials: int = 0) -> Tuned:
         trials: how many settings are trials; 0 where all are.
     """
     judged = evaluation(trajectory)
-    tried = judged.hit_costs[:, : trials or judged.value.shape[1]]
-    target = metrics.hardest_target(tried) or 0
+    tried = trials or judged.value.shape[1]
+    target = metrics.hardest_target(tuning(trajectory).hit_costs[:, :tried]) or 0
     index = headline_index(trajectory, trials, target)
-    cost = metrics.best_setting(tried[:, [index]])[target].median
+    cost = metrics.best_setting(judged.hit_costs[:, [index]])[target].median
     return Tuned(trajectory=judged, setting=index, target=target, cost=cost)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from optbench.records import Cell, ProblemRecord
 from optbench.summary.pairs import Pair, common_target, measure
 from optbench.summary.text import legend, render, title
-from optbench.tracks import evaluation
+from optbench.tracks import tuning
 from optbench.trajectory import Trajectory
 
 __all__ = ["Pair", "Summary", "summarize"]
@@ -76,7 +76,7 @@ def summarize(
             for optimizer in optimizers
             if (problem, optimizer) in known and (log := trajectory(problem, optimizer)) is not None
         }
-        target = common_target([evaluation(log) for log in logs.values()])
+        target = common_target([tuning(log) for log in logs.values()])
         for optimizer in optimizers:
             cell, log = known.get((problem, optimizer)), logs.get(optimizer)
             if cell is not None and log is not None:

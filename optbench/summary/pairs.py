@@ -28,7 +28,7 @@ class Pair:
         message: why it did not finish, in one line.
         target: the one all optimizers of the problem are measured at, as a fraction of the merit
             at the start (-1 is escape from a saddle).
-        hardest: the hardest target that most starts reach at some setting; None where none.
+        hardest: the hardest target that most starts reach at that setting; None where none.
         track: T_k, tuned by k trials on other seeds; S, it tunes itself; O, best in hindsight.
         setting: hyperparameter that was searched -> its value.
         on_edge: whether the best learning rate is the least or largest that was tried.
@@ -74,6 +74,10 @@ def common_target(trajectories: Sequence[Trajectory]) -> int:
 
     Where fewer than half of them reach any, the hardest that all these do; where none does, the
     easiest.
+
+    Args:
+        trajectories: the runs that settings are tuned on: what decides for which target they are
+            tuned must be no more than they are tuned by.
     """
     hardest = [metrics.hardest_target(trajectory.hit_costs) for trajectory in trajectories]
     known = sorted((index for index in hardest if index is not None), reverse=True)
@@ -87,7 +91,7 @@ def measure(cell: Cell, trajectory: Trajectory, target: int, problem: ProblemRec
     judged = evaluation(trajectory)
     best = metrics.best_setting(judged.hit_costs[:, [index]][..., [target]])[0]
     count = cell.trials or trajectory.value.shape[1]
-    hardest = metrics.hardest_target(judged.hit_costs[:, :count])
+    hardest = metrics.hardest_target(judged.hit_costs[:, [index]])
     tried = {name: values[:count] for name, values in trajectory.settings.items()}
     return Pair(
         problem=cell.problem,
