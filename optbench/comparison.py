@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -45,6 +46,8 @@ class Outcome:
         trial_costs: [k] median cost of every trial over the seeds of tuning (over those it is
             judged by, where there are none), infinite where most fail; of one setting, its own.
         seconds_per_step: run time over the steps of all lanes that shared it; None if unknown.
+        repeated: how many of the S runs are the run of another seed, of these or of tuning, digit
+            by digit: such a start does not depend on the seed.
     """
 
     index: int
@@ -59,6 +62,7 @@ class Outcome:
     status: np.ndarray
     trial_costs: np.ndarray
     seconds_per_step: float | None
+    repeated: int = 0
 
     @property
     def median(self) -> float:
@@ -266,7 +270,14 @@ def _outcome(
         status=judged.status[:, index],
         trial_costs=trial_costs(log, trials, target),
         seconds_per_step=log.run_seconds / lane_steps if lane_steps else None,
+        repeated=_repeated(log, judged, index),
     )
+
+
+def _repeated(log: Trajectory, judged: Trajectory, index: int) -> int:
+    """How many of the runs that a setting is judged by another seed has made as well."""
+    runs = collections.Counter(values.tobytes() for values in log.value[:, index])
+    return sum(runs[values.tobytes()] > 1 for values in judged.value[:, index])
 
 
 def trial_costs(log: Trajectory, trials: int, target: int) -> np.ndarray:

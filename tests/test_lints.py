@@ -97,6 +97,25 @@ def test_few_seeds():
     assert raised(planted(one), lints.few_seeds).name == "single seed"
 
 
+def test_repeated_runs():
+    same = {("p2", "adam"): {"repeated": 5}}
+    found = raised(planted(clean_costs(), given=same), lints.repeated_runs)
+    assert found.message == "on 1 problem (p2) seeds repeat the same run, in tuning as well"
+
+
+@pytest.mark.parametrize("label", ["adam[learning_rate=0.003]", "cosine_decay(adam[b1=0.5])"])
+def test_values_given_by_hand_are_no_tuning_of_its_own(label):
+    rows = clean_costs()
+    rows[label] = rows.pop("adam")
+    found = raised(planted(rows, tracks={label: "S"}), lints.unequal_trials)
+    assert found.message == f"1 row ({label}) at values that the label gives, others are tuned"
+    alone = planted(rows, tracks=dict.fromkeys(rows, "S"))
+    assert lints.unequal_trials(alone, STUDY, REFERENCE) == []  # nothing is tuned
+    rows["lbfgs[memory=5]"] = rows.pop(label)
+    made = planted(rows, tracks={"lbfgs[memory=5]": "S"})
+    assert lints.unequal_trials(made, STUDY, REFERENCE) == []
+
+
 @pytest.mark.parametrize(
     "record", [{"minimum": None, "minimum_kind": None}, {"minimum_kind": "best known"}]
 )
@@ -133,7 +152,10 @@ def test_hidden_failures():
     costs = clean_costs()
     costs["adam"][3:] = np.nan
     found = raised(planted(costs), lints.hidden_failures)
-    assert found.name == "successes only" and "over the 3 problems that both reach" in found.message
+    assert (
+        found.name == "successes only"
+        and "over the 3 of 8 problems that both reach" in found.message
+    )
     assert "(they reach 3 and 8 of 8 problems)" in found.message
     slower = clean_costs()
     slower["adam"] *= 5

@@ -20,6 +20,7 @@ from optbench.figures.runs import tune
 from optbench.method import find_method
 from optbench.optimizers.names import known_optimizers
 from optbench.optimizers.published_defaults import SOURCES, source_of_defaults
+from optbench.records import pack_trajectory
 from optbench.results import Results
 from optbench.space import AXES, LEARNING_RATE, MOST_AXES, Axis, sobol_trials, space_of
 from optbench.study import Study, run_study
@@ -249,6 +250,23 @@ def test_what_an_optimizer_is_judged_by_decides_neither_its_target_nor_its_setti
         ]
         assert (drawn[0].target, drawn[0].setting) == (drawn[1].target, drawn[1].setting)
     assert shown(results.trajectory) == shown(spoiled)
+
+
+def test_a_seed_that_repeats_the_run_of_another_one_is_counted(results: Results):
+    log = log_of(results, "beale", "adam")
+
+    def repeated(source: int, copies: list[int]) -> int:
+        value = log.value.copy()
+        value[copies] = value[source]
+        packed = pack_trajectory(dataclasses.replace(log, value=value))
+        (cell,) = [c for c in results.cells if (c.problem, c.optimizer) == ("beale", "adam")]
+        made = compare_rows(dataclasses.replace(results, cells=(cell,), load=lambda key: packed))
+        return made.outcomes["beale", Row("adam", "T_8")].repeated
+
+    assert repeated(0, []) == 0
+    assert repeated(0, [1]) == 2
+    assert repeated(0, [1, 2, 3, 4]) == 3  # of evaluation; 3 and 4 are seeds of tuning
+    assert repeated(4, [2]) == 1  # tuned on the run that it is judged by
 
 
 def test_hindsight_is_never_worse_than_tuning_nor_is_a_longer_search(comparison: Comparison):

@@ -94,18 +94,37 @@ def oracle_headline(comparison: Comparison, study: Mapping[str, Any], reference:
 
 
 def unequal_trials(comparison: Comparison, study: Mapping[str, Any], reference: Row) -> list[Lint]:
-    """Tuned rows that tried more settings than others; one that tunes itself tries none."""
+    """Tuned rows that tried more settings than others; one that tunes itself tries none.
+
+    One whose label gives numbers may have tried any number of them, on any seeds.
+    """
     tried: dict[int, list[str]] = {}
     for row in comparison.headlines:
         if row.track != "S":
             counts = {len(o.trial_costs) for o in _outcomes(comparison, row)}
             for count in counts:
                 tried.setdefault(count, []).append(row.optimizer)
-    if len(tried) < 2:
-        return []
-    least, most = min(tried), max(tried)
-    message = f"{tried[least][0]} tried {least} settings, {tried[most][0]} {most}"
-    return [Lint("unequal tuning", message, "give every optimizer as many trials")]
+    found = []
+    if len(tried) > 1:
+        least, most = min(tried), max(tried)
+        message = f"{tried[least][0]} tried {least} settings, {tried[most][0]} {most}"
+        found.append(Lint("unequal tuning", message, "give every optimizer as many trials"))
+    given = [r.optimizer for r in comparison.headlines if r.track == "S" and _is_set(r.optimizer)]
+    if tried and given:
+        message = f"{_counted(given, 'row')} at values that the label gives, others are tuned"
+        hint = "say where the values come from, or leave them to the trials"
+        found.append(Lint("unequal tuning", message, hint))
+    return found
+
+
+def _is_set(optimizer: str) -> bool:
+    """Whether a label gives a number that would be searched otherwise."""
+    label: Label | None = parse_label(optimizer)
+    while label is not None:
+        if any(isinstance(value, float) for _, value in label.arguments):
+            return True
+        label = label.inner
+    return False
 
 
 def other_horizon(comparison: Comparison, study: Mapping[str, Any], reference: Row) -> list[Lint]:
@@ -130,6 +149,23 @@ def few_seeds(comparison: Comparison, study: Mapping[str, Any], reference: Row) 
     if not seeds or min(seeds) > 1:
         return []
     return [Lint("single seed", "one seed tells nothing of the spread", "run with --seeds 5")]
+
+
+def repeated_runs(comparison: Comparison, study: Mapping[str, Any], reference: Row) -> list[Lint]:
+    """Problems whose start does not depend on the seed: there all seeds are one."""
+    names = [
+        problem
+        for problem in comparison.problems
+        if any(
+            (problem, row) in comparison.outcomes and comparison.outcomes[problem, row].repeated
+            for row in comparison.headlines
+        )
+    ]
+    if not names:
+        return []
+    message = f"on {_counted(names, 'problem')} seeds repeat the same run, in tuning as well"
+    hint = "make the start depend on the seed, or count such a problem as one run, tuned on itself"
+    return [Lint("repeated runs", message, hint)]
 
 
 def unknown_minimum(comparison: Comparison, study: Mapping[str, Any], reference: Row) -> list[Lint]:
@@ -213,7 +249,7 @@ def hidden_failures(comparison: Comparison, study: Mapping[str, Any], reference:
         if (alone - 1) * (whole - 1) < 0:
             counts = f"{num_reached(costs)} and {num_reached(others)} of {len(problems)} problems"
             message = (
-                f"over the {both.sum()} problems that both reach, {row.optimizer} takes "
+                f"over the {both.sum()} of {len(both)} problems that both reach, {row.optimizer} takes "
                 f"{alone:.2g}x, with failures {whole:.2g}x (they reach {counts})"
             )
             hint = "quote the counts and PAR-10 beside any mean over successes"
@@ -295,6 +331,7 @@ CHECKS: tuple[Check, ...] = (
     unequal_trials,
     other_horizon,
     few_seeds,
+    repeated_runs,
     few_problems,
     beaten_by_special_case,
     best_on_edge,
