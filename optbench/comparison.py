@@ -42,6 +42,8 @@ class Outcome:
         hit_steps: [S, K] steps to each target; NaN where never.
         hit_calls: kind of oracle call -> [S, K] count; NaN where never.
         spent: [S] gradient-equivalents of each run.
+        spent_steps: [S] steps of each run.
+        spent_calls: kind of oracle call -> [S] count of each run.
         status: [S] how each ended.
         trial_costs: [k] median cost of every trial over the seeds of tuning (over those it is
             judged by, where there are none), infinite where most fail; of one setting, its own.
@@ -59,6 +61,8 @@ class Outcome:
     hit_steps: np.ndarray
     hit_calls: Mapping[str, np.ndarray]
     spent: np.ndarray
+    spent_steps: np.ndarray
+    spent_calls: Mapping[str, np.ndarray]
     status: np.ndarray
     trial_costs: np.ndarray
     seconds_per_step: float | None
@@ -145,6 +149,16 @@ class Comparison:
         for p, r in np.ndindex(empty.shape[:2]):
             empty[p, r, : len(found[p][r])] = found[p][r]
         return empty
+
+    def spent(self, row: Row, problem: str, unit: str = "gradients") -> np.ndarray:
+        """[S] what each run of a row on a problem costs to its end, whether it succeeds or not."""
+        outcome = self.outcomes[problem, row]
+        if unit == "samples":
+            return samples(outcome.spent_calls, self.problems[problem])
+        if unit == "gradients":
+            return outcome.spent
+        per_step = 1.0 if unit == "steps" else outcome.seconds_per_step or math.nan
+        return outcome.spent_steps * per_step
 
     def _costs(self, problem: str, row: Row, unit: str, target: int | None) -> np.ndarray:
         outcome = self.outcomes.get((problem, row))
@@ -267,6 +281,8 @@ def _outcome(
         hit_steps=judged.hit_steps[:, index],
         hit_calls={kind: counts[:, index] for kind, counts in judged.hit_calls.items()},
         spent=judged.at_end(judged.cost)[:, index],
+        spent_steps=judged.steps[judged.last[:, index]],
+        spent_calls={kind: judged.at_end(n)[:, index] for kind, n in judged.calls.items()},
         status=judged.status[:, index],
         trial_costs=trial_costs(log, trials, target),
         seconds_per_step=log.run_seconds / lane_steps if lane_steps else None,

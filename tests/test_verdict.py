@@ -178,13 +178,19 @@ def test_a_crash_counts_as_a_failure_and_a_hole_does_not():
     assert np.isinf(costs_b[0]).all() and (costs_b[1] == 20).all() and (budgets == BUDGET).all()
 
 
-def test_a_budget_in_steps_is_what_the_budget_buys():
+@pytest.mark.parametrize(
+    ("steps", "expected"), [(BUDGET / 4, BUDGET / 2), (3 * BUDGET, 3 * BUDGET)]
+)
+def test_a_budget_in_steps_is_what_the_budget_buys_and_no_less_than_a_failure_took(steps, expected):
     made = planted(
         {"a": [[10.0]], "b": [[np.nan]]},
-        given={("p0", "a"): {"hit_steps": np.array([[5.0]])}},
+        given={
+            ("p0", "a"): {"hit_steps": np.array([[5.0]]), "spent_steps": np.array([5.0])},
+            ("p0", "b"): {"spent_steps": np.array([steps])},
+        },
     )
     _, _, budgets = paired_costs(made, Row("b", "T_16"), Row("a", "T_16"), ["p0"], "steps")
-    assert budgets == pytest.approx([BUDGET / 2])
+    assert budgets == pytest.approx([expected])
 
 
 # The verdict

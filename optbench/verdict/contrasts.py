@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from optbench.comparison import Comparison
+from optbench.comparison import Comparison, Outcome
 from optbench.records import ProblemRecord
 from optbench.signed_rank import (
     LEAST_PROBLEMS,
@@ -283,20 +283,20 @@ def paired_costs(
 
     Returns:
         [P, S] costs of either, infinite where a run never reaches the target or crashed, and [P]
-        budgets: in another unit than gradients, the most that one of the two gets for the budget.
+        budgets: in another unit than gradients, the most that one of the two gets for the budget,
+        of all its runs: one that fails counts as no less than it has spent.
     """
     pairs = (row, reference)
     units = [[_costs(comparison, p, r, unit) for r in pairs] for p in problems]
-    grads = [[_costs(comparison, p, r, "gradients") for r in pairs] for p in problems]
     seeds = max((len(costs) for pair in units for costs in pair), default=0)
     costs = np.full((2, len(problems), max(seeds, 1)), math.inf)
     budgets = np.empty(len(problems))
     for p, problem in enumerate(problems):
         for r, found in enumerate(units[p]):
             costs[r, p, : len(found)] = found
-        got, paid = np.concatenate(units[p]), np.concatenate(grads[p])
-        rates = got[np.isfinite(got)] / paid[np.isfinite(got)]
-        budgets[p] = _budget(comparison, problem, pairs) * (rates.max() if len(rates) else 1.0)
+        ran = [row for row in pairs if (problem, row) in comparison.outcomes]
+        rates = [max(_rates(comparison, problem, r, unit)) for r in ran]
+        budgets[p] = _budget(comparison, problem, pairs) * max(rates, default=1.0)
     return costs[0], costs[1], budgets
 
 
@@ -305,8 +305,18 @@ def _costs(comparison: Comparison, problem: str, row: Row, unit: str) -> np.ndar
     outcome = comparison.outcomes.get((problem, row))
     if outcome is None:
         return np.array([])
-    least = {"gradients": 0.0, "seconds": outcome.seconds_per_step or 0.0}.get(unit, 1.0)
-    return np.maximum(comparison.costs([row], [problem], unit)[0, 0], least)
+    costs = comparison.costs([row], [problem], unit)[0, 0]
+    return np.maximum(costs, _least(outcome, unit))
+
+
+def _rates(comparison: Comparison, problem: str, row: Row, unit: str) -> np.ndarray:
+    """[S] what each run took for a gradient-equivalent that it spent."""
+    least = _least(comparison.outcomes[problem, row], unit)
+    return np.maximum(comparison.spent(row, problem, unit), least) / comparison.spent(row, problem)
+
+
+def _least(outcome: Outcome, unit: str) -> float:
+    return {"gradients": 0.0, "seconds": outcome.seconds_per_step or 0.0}.get(unit, 1.0)
 
 
 def _budget(comparison: Comparison, problem: str, rows: Sequence[Row]) -> float:

@@ -249,8 +249,9 @@ def hidden_failures(comparison: Comparison, study: Mapping[str, Any], reference:
         if (alone - 1) * (whole - 1) < 0:
             counts = f"{num_reached(costs)} and {num_reached(others)} of {len(problems)} problems"
             message = (
-                f"over the {both.sum()} of {len(both)} problems that both reach, {row.optimizer} takes "
-                f"{alone:.2g}x, with failures {whole:.2g}x (they reach {counts})"
+                f"over the {both.sum()} of {len(both)} problems that both reach, "
+                f"{row.optimizer} takes {alone:.2g}x, with failures {whole:.2g}x "
+                f"(they reach {counts})"
             )
             hint = "quote the counts and PAR-10 beside any mean over successes"
             found.append(Lint("successes only", message, hint))
