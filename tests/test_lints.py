@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from planted_comparisons import BUDGET, noisy, planted
 
-from optbench.comparison import Row
+from optbench import schedule
+from optbench.comparison import Row, compare_rows
 from optbench.profiles import profile_score
+from optbench.study import Study, run_study
 from optbench.verdict import lints
 from optbench.verdict.leave_one_out import (
     leader_without_a_problem,
@@ -60,6 +62,34 @@ def test_partial_grid(status):
     made = planted(clean_costs(), statuses={("p1", "adam"): status})
     found = raised(made, lints.partial_grid)
     assert found.message == f"1 pair (adam on p1) {status}"
+
+
+def test_a_search_that_could_not_go_on_is_told_and_tried_again(monkeypatch, tmp_path):
+    study = Study(
+        name="edge",
+        problems=("quadratic[dim=3]", "beale"),
+        optimizers=("gradient_descent",),
+        seeds=2,
+        trials=2,  # each of two trials lies on an edge
+        budget=20.0,
+    )
+    compiled = schedule._compiled
+
+    def broken(batch):
+        """No program for what extends a search on one of the two problems."""
+        out = batch.extends and batch.problem == "beale"
+        return (RuntimeError("out of memory"), 0.0) if out else compiled(batch)
+
+    monkeypatch.setattr(schedule, "_compiled", broken)
+    cut = compare_rows(run_study(study, tmp_path))
+    row = Row("gradient_descent", "T_2+edge")
+    assert cut.applicable([row]) == ["quadratic[dim=3]"]  # not the search as if it had no edge
+    (lint,) = lints.partial_grid(cut, {}, row)
+    assert lint.message == "1 search (gradient_descent on beale) beyond an edge failed"
+    monkeypatch.undo()
+    whole = compare_rows(run_study(study, tmp_path))
+    assert whole.applicable([row]) == list(study.problems)
+    assert lints.partial_grid(whole, {}, row) == []
 
 
 def test_what_cannot_run_is_no_hole():

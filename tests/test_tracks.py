@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from optbench import schedule, tracks
+from optbench import tracks
 from optbench.catalog import parameters
 from optbench.claims import Claim
 from optbench.claims.findings import evaluate_claims
@@ -21,13 +21,12 @@ from optbench.method import find_method
 from optbench.optimizers.names import known_optimizers
 from optbench.optimizers.published_defaults import SOURCES, source_of_defaults
 from optbench.records import pack_trajectory
+from optbench.report.rates import Catalogs, pair_rates
 from optbench.results import Results
 from optbench.space import AXES, LEARNING_RATE, MOST_AXES, Axis, sobol_trials, space_of
 from optbench.study import Study, run_study
-from optbench.summary import summarize
 from optbench.trajectory import TUNING_SEEDS_FROM, Trajectory
 from optbench.trials import edges, extended, propose, space_from_json, space_to_json
-from optbench.verdict.lints import partial_grid
 
 OWN = [name for name in known_optimizers() if "." not in name]
 NEEDS_ARGUMENT = {n for n in OWN if any(p.required for p in parameters(known_optimizers()[n]))}
@@ -123,6 +122,7 @@ def test_published_defaults_are_those_of_the_signature_and_have_a_source():
     assert source_of_defaults(method("optax.adam")) is None  # no default learning rate
     assert source_of_defaults(method("optax.rprop")) is None
     assert source_of_defaults(method("clip_by_value(adam)")) is None
+    assert source_of_defaults(method("adam[b1=0.5]")) is None  # no paper has that
     trials = propose(method("adam"), 4, None, "a paper")
     assert {name: values[-1] for name, values in trials.settings.items()} == {
         "learning_rate": 1e-3,
@@ -229,27 +229,26 @@ def test_what_an_optimizer_is_judged_by_decides_neither_its_target_nor_its_setti
     results: Results,
 ):
     """Whatever happens on the seeds of evaluation, tables and figures show the same settings."""
-
-    def spoiled(problem: str, optimizer: str) -> Trajectory:
-        log = log_of(results, problem, optimizer)
-        judged = np.asarray(log.seeds) < TUNING_SEEDS_FROM
-        return dataclasses.replace(
-            log, hit_costs=np.where(judged[:, None, None], np.nan, log.hit_costs)
-        )
-
-    def shown(trajectory) -> list[tuple[str, float, dict[str, float]]]:
-        of_study = results.study, results.problems, results.optimizers, results.cells
-        pairs = summarize(*of_study, trajectory).pairs
-        return [(p.optimizer, p.target, dict(p.setting)) for p in pairs if p.track == "T_8"]
-
     results = dataclasses.replace(results, optimizers=("gradient_descent", "adam"))
-    for optimizer in results.optimizers:
-        drawn = [
-            tune(log, 8)
-            for log in (log_of(results, "beale", optimizer), spoiled("beale", optimizer))
+    cells = {cell.key: cell for cell in results.cells}
+
+    def load(key: str) -> bytes:
+        log = log_of(results, cells[key].problem, cells[key].optimizer)
+        judged = np.asarray(log.seeds)[:, None, None] < TUNING_SEEDS_FROM
+        hits = np.where(judged, np.nan, log.hit_costs)
+        return pack_trajectory(dataclasses.replace(log, hit_costs=hits))
+
+    def shown(found: Results) -> list[object]:
+        pairs = found.summary().pairs
+        drawn = [tune(log_of(found, p.problem, p.optimizer), 8) for p in pairs]
+        rates = pair_rates(found, Catalogs({}, {}), every_setting=False)
+        return [
+            [(p.target, p.setting) for p in pairs],
+            [(t.target, t.setting) for t in drawn],
+            [rate.setting for rate in rates],
         ]
-        assert (drawn[0].target, drawn[0].setting) == (drawn[1].target, drawn[1].setting)
-    assert shown(results.trajectory) == shown(spoiled)
+
+    assert shown(dataclasses.replace(results, load=load)) == shown(results)
 
 
 def test_a_seed_that_repeats_the_run_of_another_one_is_counted(results: Results):
@@ -293,34 +292,6 @@ def test_a_search_is_extended_where_its_best_trial_lies_on_an_edge_and_nowhere_e
             further = results.trajectory_of(results.extensions[cell.key])
             assert further is not None and further.value.shape[:2] == log.value.shape[:2]
     assert results.extensions  # the law would hold of none
-
-
-def test_a_search_that_could_not_go_on_is_told_and_tried_again(monkeypatch, tmp_path):
-    study = Study(
-        name="edge",
-        problems=("quadratic[dim=3]", "beale"),
-        optimizers=("gradient_descent",),
-        seeds=2,
-        trials=2,  # each of two trials lies on an edge
-        budget=20.0,
-    )
-    compiled = schedule._compiled
-
-    def broken(batch):
-        """No program for what extends a search on one of the two problems."""
-        out = batch.extends and batch.problem == "beale"
-        return (RuntimeError("out of memory"), 0.0) if out else compiled(batch)
-
-    monkeypatch.setattr(schedule, "_compiled", broken)
-    cut = compare_rows(run_study(study, tmp_path))
-    row = Row("gradient_descent", "T_2+edge")
-    assert cut.applicable([row]) == ["quadratic[dim=3]"]  # not the search as if it had no edge
-    (lint,) = partial_grid(cut, {}, row)
-    assert lint.message == "1 search (gradient_descent on beale) beyond an edge failed"
-    monkeypatch.undo()
-    whole = compare_rows(run_study(study, tmp_path))
-    assert whole.applicable([row]) == list(study.problems)
-    assert partial_grid(whole, {}, row) == []
 
 
 def test_defaults_run_at_their_published_values(results: Results, comparison: Comparison):

@@ -33,7 +33,7 @@ def source_of_defaults(method: Method) -> str | None:
     """Where the values that a method has without tuning were published; None where nowhere is.
 
     A wrapper needs published defaults as much as what it wraps; the signature of a library's
-    optimizer is its publication.
+    optimizer is its publication. What a label changes is no longer what was published.
     """
     sources = [_source(layer) for layer in method.layers]
     known = [source for source in sources if source is not None]
@@ -41,7 +41,7 @@ def source_of_defaults(method: Method) -> str | None:
 
 
 def _source(layer: Method) -> str | None:
-    if any(value is None for value in layer.continuous.values()):
+    if layer.arguments or any(value is None for value in layer.continuous.values()):
         return None
     if layer.name.startswith(_LIBRARIES):
         return f"signature of {layer.name}"

@@ -23,12 +23,12 @@ from optbench.summary.pairs import common_target
 from optbench.tables import INDENT, UNKNOWN, align, number
 from optbench.theoretical_rates import theoretical_rate
 from optbench.theory import known_of
-from optbench.tracks import evaluation, headline_index
+from optbench.tracks import evaluation, headline_index, tuning
 from optbench.trajectory import Trajectory
 
 COLUMNS = ("optimizer", "lr", "regime", "rate", "interval", "steps", "theory", "ratio")
 LEGEND = (
-    "At the lr best in hindsight, over all starts. rate: of the gap to the minimum (of the "
+    "At the tuned setting, on the starts it is judged by. rate: of the gap to the minimum (of the "
     "gradient's norm where none is known); interval: as the window moves, or from start to start; "
     "theory: = exactly, <= at worst; ratio: speed (-log q, p or order) over theory's."
 )
@@ -75,7 +75,7 @@ def pair_rates(results: Results, catalogs: Catalogs, *, every_setting: bool) -> 
     cells = {(cell.problem, cell.optimizer): cell for cell in results.cells}
     for label, record in results.problems.items():
         found = {o: results.trajectory(label, o) for o in results.optimizers}
-        target = common_target([evaluation(log) for log in found.values() if log is not None])
+        target = common_target([tuning(log) for log in found.values() if log is not None])
         problem = _problem(label, catalogs.problems)
         for optimizer, log in found.items():
             if log is None:
