@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import collections
+import csv
 import dataclasses
 import inspect
 
@@ -16,6 +18,7 @@ from optbench.errors import OptbenchError
 from optbench.method import find_method
 from optbench.optimizers.names import known_optimizers
 from optbench.optimizers.published_defaults import SOURCES, source_of_defaults
+from optbench.report.export import write_tables
 from optbench.results import Results
 from optbench.space import AXES, LEARNING_RATE, MOST_AXES, Axis, sobol_trials, space_of
 from optbench.study import Study, run_study
@@ -264,3 +267,59 @@ def test_costs_are_paired_and_a_failure_is_infinite(comparison: Comparison):
         comparison.row("adan")
     with pytest.raises(OptbenchError, match="has no track 'T_4'"):
         comparison.row("adam", "T_4")
+
+
+# What is exported of them
+
+
+@pytest.fixture(scope="module")
+def exported(results: Results, tmp_path_factory) -> dict[str, list[dict[str, str]]]:
+    paths = write_tables(results, tmp_path_factory.mktemp("exported"), "csv")
+    return {path.stem: list(csv.DictReader(path.read_text().splitlines())) for path in paths}
+
+
+def test_the_export_tells_tuning_from_evaluation_and_every_hyperparameter(
+    results: Results, exported: dict[str, list[dict[str, str]]]
+):
+    for row in exported["runs"]:
+        assert row["purpose"] == (
+            "tuning" if int(row["seed"]) >= TUNING_SEEDS_FROM else "evaluation"
+        )
+    log = log_of(results, "beale", "adam")
+    told = {
+        (int(row["setting"]), row["name"]): (row["kind"], float(row["value"]))
+        for row in exported["settings"]
+        if (row["problem"], row["optimizer"], row["search"]) == ("beale", "adam", "space")
+    }
+    kinds = ["trial"] * 8 + ["default"]
+    assert told == {
+        (index, name): (kinds[index], value)
+        for name, values in log.settings.items()
+        for index, value in enumerate(values)
+    }
+
+
+def test_the_export_has_what_extends_a_search_and_no_setting_twice(
+    results: Results, exported: dict[str, list[dict[str, str]]]
+):
+    edges = [row for row in exported["cells"] if row["search"] == "edge"]
+    assert len(edges) == len(results.extensions) > 0
+    runs = collections.Counter(
+        (row["problem"], row["optimizer"], row["search"]) for row in exported["runs"]
+    )
+    for key, cell in results.extensions.items():
+        assert key != cell.key and runs[cell.problem, cell.optimizer, "edge"] == 5 * 8
+    assert runs["beale", "gradient_descent", "space"] == 5 * 8  # it has no published defaults
+    assert runs["beale", "adam", "space"] == 5 * 9
+    assert runs["beale", "newton_cg", "space"] == 3
+
+
+def test_the_export_names_the_setting_of_every_track(
+    comparison: Comparison, exported: dict[str, list[dict[str, str]]]
+):
+    chosen: dict[tuple[str, Row], dict[str, float]] = {}
+    for row in exported["settings"]:
+        for track in row["tracks"].split():
+            key = row["problem"], Row(row["optimizer"], track)
+            chosen.setdefault(key, {})[row["name"]] = float(row["value"])
+    assert chosen == {key: one.setting for key, one in comparison.outcomes.items() if one.setting}
