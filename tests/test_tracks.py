@@ -6,6 +6,7 @@ import collections
 import csv
 import dataclasses
 import inspect
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from optbench.optimizers.published_defaults import SOURCES, source_of_defaults
 from optbench.report.export import write_tables
 from optbench.results import Results
 from optbench.space import AXES, LEARNING_RATE, MOST_AXES, Axis, sobol_trials, space_of
-from optbench.study import Study, run_study
+from optbench.study import CellFinished, Event, Study, plan_study, run_study
 from optbench.trajectory import TUNING_SEEDS_FROM, Trajectory
 from optbench.trials import edges, extended, propose, space_from_json, space_to_json
 
@@ -323,3 +324,56 @@ def test_the_export_names_the_setting_of_every_track(
             key = row["problem"], Row(row["optimizer"], track)
             chosen.setdefault(key, {})[row["name"]] = float(row["value"])
     assert chosen == {key: one.setting for key, one in comparison.outcomes.items() if one.setting}
+
+
+# Another target
+
+
+def test_another_target_runs_again_what_its_searches_ask_for_alone(tmp_path: Path):
+    """From 1e-2 to 1e-1 and back: numbers as if nothing had run before, few cells computed."""
+    study = Study(
+        name="targets",
+        problems=("quadratic[dim=3]", "beale"),
+        optimizers=("gradient_descent", "adam", "newton_cg"),
+        seeds=2,
+        tuning_seeds=1,
+        trials=4,
+        budget=40.0,
+        target=1e-2,
+    )
+    other = dataclasses.replace(study, target=1e-1)
+    computed: list[list[tuple[str, str]]] = []
+
+    def ran(which: Study, folder: Path | None) -> Results:
+        computed.append([])
+
+        def listen(event: Event) -> None:
+            if isinstance(event, CellFinished):
+                computed[-1].append((event.cell.problem, event.cell.optimizer))
+
+        return run_study(which, folder, listener=listen)
+
+    first = ran(study, tmp_path)
+    planned = {(b.problem, o) for b in plan_study(other, tmp_path)[0] for o in b.pending}
+    found = ran(other, tmp_path)
+    again = ran(study, tmp_path)
+    anew = ran(other, None)
+    assert [len(computed[0]), len(computed[2]), len(computed[3])] == [6, 0, 6]
+    told = {pair for pair, same in _extended_alike(first, anew).items() if not same}
+    assert set(computed[1]) == told == planned and len(told) < 3
+    for one, two in ((found, anew), (again, first)):
+        a, b = compare_rows(one), compare_rows(two)
+        assert a.rows == b.rows
+        for key, outcome in a.outcomes.items():
+            assert outcome.setting == b.outcomes[key].setting
+            np.testing.assert_array_equal(outcome.hit_costs, b.outcomes[key].hit_costs)
+
+
+def _extended_alike(one: Results, other: Results) -> dict[tuple[str, str], bool]:
+    """Whether what the second asks for beyond the edge is there in the first, by pair."""
+    spaces = [
+        {(c.problem, c.optimizer): c.space for c in results.extensions.values()}
+        for results in (one, other)
+    ]
+    pairs = [(cell.problem, cell.optimizer) for cell in other.cells]
+    return {p: p not in spaces[1] or spaces[1][p] == spaces[0].get(p) for p in pairs}
