@@ -41,6 +41,8 @@ class Outcome:
         hit_steps: [S, K] steps to each target; NaN where never.
         hit_calls: kind of oracle call -> [S, K] count; NaN where never.
         spent: [S] gradient-equivalents of each run.
+        steps: [S] steps of each run.
+        calls: kind of oracle call -> [S] count of each run.
         status: [S] how each ended.
         trial_costs: [k] median cost of every trial over the seeds of tuning (over those it is
             judged by, where there are none), infinite where most fail; of one setting, its own.
@@ -56,6 +58,8 @@ class Outcome:
     hit_steps: np.ndarray
     hit_calls: Mapping[str, np.ndarray]
     spent: np.ndarray
+    steps: np.ndarray
+    calls: Mapping[str, np.ndarray]
     status: np.ndarray
     trial_costs: np.ndarray
     seconds_per_step: float | None
@@ -148,12 +152,27 @@ class Comparison:
             status = self.statuses[problem, row.optimizer]
             raise OptbenchError(f"{row} is {status} on {problem}", "leave the problem out")
         k = outcome.target if target is None else min(target, len(outcome.targets) - 1)
-        costs = {"gradients": outcome.hit_costs, "steps": outcome.hit_steps}.get(unit)
-        if unit == "samples":
-            costs = samples(outcome.hit_calls, self.problems[problem])
-        if costs is None:
-            costs = outcome.hit_steps * (outcome.seconds_per_step or math.nan)
+        costs = _in_unit(outcome, self.problems[problem], unit, at_target=True)
         return np.where(np.isnan(costs[:, k]), math.inf, costs[:, k])
+
+    def spent(self, problem: str, row: Row, unit: str = "gradients") -> np.ndarray:
+        """[S] what the runs of a row on a problem spent by their ends; NaN where unknown."""
+        outcome = self.outcomes[problem, row]
+        return _in_unit(outcome, self.problems[problem], unit, at_target=False)
+
+
+def _in_unit(outcome: Outcome, problem: ProblemRecord, unit: str, *, at_target: bool) -> np.ndarray:
+    """[S, K] what was spent up to each target, or [S] up to the end."""
+    gradients, steps, calls = (
+        (outcome.hit_costs, outcome.hit_steps, outcome.hit_calls)
+        if at_target
+        else (outcome.spent, outcome.steps, outcome.calls)
+    )
+    if unit == "seconds":
+        return steps * (outcome.seconds_per_step or math.nan)
+    if unit == "samples":
+        return samples(calls, problem)
+    return gradients if unit == "gradients" else steps
 
 
 def samples(calls: Mapping[str, np.ndarray], problem: ProblemRecord) -> np.ndarray:
@@ -262,6 +281,8 @@ def _outcome(
         hit_steps=judged.hit_steps[:, index],
         hit_calls={kind: counts[:, index] for kind, counts in judged.hit_calls.items()},
         spent=judged.at_end(judged.cost)[:, index],
+        steps=judged.steps[judged.last][:, index],
+        calls={kind: judged.at_end(counts)[:, index] for kind, counts in judged.calls.items()},
         status=judged.status[:, index],
         trial_costs=trial_costs(log, trials, target),
         seconds_per_step=log.run_seconds / lane_steps if lane_steps else None,

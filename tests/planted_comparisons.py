@@ -35,6 +35,8 @@ def outcome(costs, **given) -> Outcome:
         hit_steps=costs,
         hit_calls={"value_and_gradients": costs},
         spent=np.where(missed, BUDGET, costs[:, 0]),
+        steps=np.where(missed, BUDGET, costs[:, 0]),
+        calls={"value_and_gradients": np.where(missed, BUDGET, costs[:, 0])},
         status=np.where(missed, Status.BUDGET, Status.REACHED).astype(object),
         trial_costs=np.full(16, 100.0),
         seconds_per_step=1e-6,

@@ -46,6 +46,8 @@ def outcome(costs: np.ndarray, targets: np.ndarray = TARGETS, status: str = "") 
         hit_steps=hits / 2,
         hit_calls={"value_and_gradients": hits, "values": 3 * hits},
         spent=np.full(len(costs), BUDGET),
+        steps=np.full(len(costs), BUDGET / 2),
+        calls={"value_and_gradients": np.full(len(costs), BUDGET)},
         status=np.array([status or "reached target"] * len(costs)),
         trial_costs=costs[:1],
         seconds_per_step=None,

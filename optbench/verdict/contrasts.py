@@ -269,7 +269,8 @@ def paired_costs(
 
     Returns:
         [P, S] costs of either, infinite where a run never reaches the target or crashed, and [P]
-        budgets: in another unit than gradients, the most that one of the two gets for the budget.
+        budgets: in another unit than gradients, the most that one of the two gets for the budget,
+        at the rate of those runs that reach the target, or of all where none does.
     """
     pairs = (row, reference)
     units = [[_costs(comparison, p, r, unit) for r in pairs] for p in problems]
@@ -281,6 +282,8 @@ def paired_costs(
         for r, found in enumerate(units[p]):
             costs[r, p, : len(found)] = found
         got, paid = np.concatenate(units[p]), np.concatenate(grads[p])
+        if not np.isfinite(got).any():
+            got, paid = (_spent(comparison, problem, pairs, u) for u in (unit, "gradients"))
         rates = got[np.isfinite(got)] / paid[np.isfinite(got)]
         budgets[p] = _budget(comparison, problem, pairs) * (rates.max() if len(rates) else 1.0)
     return costs[0], costs[1], budgets
@@ -293,6 +296,13 @@ def _costs(comparison: Comparison, problem: str, row: Row, unit: str) -> np.ndar
         return np.array([])
     least = {"gradients": 0.0, "seconds": outcome.seconds_per_step or 0.0}.get(unit, 1.0)
     return np.maximum(comparison.costs([row], [problem], unit)[0, 0], least)
+
+
+def _spent(comparison: Comparison, problem: str, rows: Sequence[Row], unit: str) -> np.ndarray:
+    """What all runs of some rows spent on a problem by their ends."""
+    found = [comparison.spent(problem, r, unit) for r in rows
+             if (problem, r) in comparison.outcomes]  # fmt: skip
+    return np.concatenate(found) if found else np.array([])
 
 
 def _budget(comparison: Comparison, problem: str, rows: Sequence[Row]) -> float:
