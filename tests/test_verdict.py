@@ -232,6 +232,7 @@ def test_the_text_keeps_to_its_lines_and_columns(verdict, width):
     assert whole.startswith("Verdict at 1e-6 against gradient_descent:")
     assert "Undecided against gradient_descent: adam" in whole
     assert "20 of 250 runs miss the target" in whole
+    assert "P(better) > 0.99" in whole  # no sentence on the leader is cut
 
 
 def test_many_rows_fit_as_well():
