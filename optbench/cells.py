@@ -98,22 +98,31 @@ class Batch:
     @functools.cached_property
     def keys(self) -> dict[str, str]:
         """Label of each member -> hash of everything that decides the numbers of its cell."""
+        return self.keys_for(self.search.target)
+
+    def keys_for(self, target: float) -> dict[str, str]:
+        """The keys that the cells would have in a search for another target.
+
+        Args:
+            target: the fraction of the merit at the start, which decides whether a search is
+                extended, and no more.
+        """
+        return {label: digest(self._runs, target, label) for label in self.methods}
+
+    @functools.cached_property
+    def _runs(self) -> str:
+        """Hash of all that decides how the cells run."""
         plan = self.instance.plan
-        shared = digest(
+        return digest(
             self.environment,
             [self.problem, self.instance.digest],
             dataclasses.asdict(plan) | {"prices": list(plan.prices)},
             [[own.seeds, list(own.settings), own.recorded] for own in self.lanes.values()],
             [[label, digest_method(method)] for label, method in self.methods.items()],
             self._told_by_theory(),
-            self._decided_by(),
+            [space_to_json(self.trials[o].space) for o in self.methods],
             *(np.asarray(v) for own in self.lanes.values() for v in own.settings.values()),
         )
-        return {label: digest(shared, label) for label in self.methods}
-
-    def _decided_by(self) -> list[Any]:
-        """What decides whether a search is extended."""
-        return [self.search.target, [space_to_json(self.trials[o].space) for o in self.methods]]
 
     def _told_by_theory(self) -> dict[str, float | None] | None:
         """The constants of the problem, where a method has formulas of them."""

@@ -153,12 +153,7 @@ class Comparison:
     def spent(self, row: Row, problem: str, unit: str = "gradients") -> np.ndarray:
         """[S] what each run of a row on a problem costs to its end, whether it succeeds or not."""
         outcome = self.outcomes[problem, row]
-        if unit == "samples":
-            return samples(outcome.spent_calls, self.problems[problem])
-        if unit == "gradients":
-            return outcome.spent
-        per_step = 1.0 if unit == "steps" else outcome.seconds_per_step or math.nan
-        return outcome.spent_steps * per_step
+        return _in_unit(outcome, self.problems[problem], unit, at_target=False)
 
     def _costs(self, problem: str, row: Row, unit: str, target: int | None) -> np.ndarray:
         outcome = self.outcomes.get((problem, row))
@@ -166,12 +161,22 @@ class Comparison:
             status = self.statuses[problem, row.optimizer]
             raise OptbenchError(f"{row} is {status} on {problem}", "leave the problem out")
         k = outcome.target if target is None else min(target, len(outcome.targets) - 1)
-        costs = {"gradients": outcome.hit_costs, "steps": outcome.hit_steps}.get(unit)
-        if unit == "samples":
-            costs = samples(outcome.hit_calls, self.problems[problem])
-        if costs is None:
-            costs = outcome.hit_steps * (outcome.seconds_per_step or math.nan)
+        costs = _in_unit(outcome, self.problems[problem], unit, at_target=True)
         return np.where(np.isnan(costs[:, k]), math.inf, costs[:, k])
+
+
+def _in_unit(outcome: Outcome, problem: ProblemRecord, unit: str, *, at_target: bool) -> np.ndarray:
+    """[S, K] what was spent up to each target, or [S] up to the end."""
+    gradients, steps, calls = (
+        (outcome.hit_costs, outcome.hit_steps, outcome.hit_calls)
+        if at_target
+        else (outcome.spent, outcome.spent_steps, outcome.spent_calls)
+    )
+    if unit == "seconds":
+        return steps * (outcome.seconds_per_step or math.nan)
+    if unit == "samples":
+        return samples(calls, problem)
+    return gradients if unit == "gradients" else steps
 
 
 def samples(calls: Mapping[str, np.ndarray], problem: ProblemRecord) -> np.ndarray:

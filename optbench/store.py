@@ -13,7 +13,15 @@ from typing import Any
 import numpy as np
 
 from optbench.database import said_plainly, writing
-from optbench.records import Cell, ProblemRecord, Surface, pack, pack_trajectory, unpack
+from optbench.records import (
+    Cell,
+    ProblemRecord,
+    Surface,
+    pack,
+    pack_trajectory,
+    unpack,
+    unpack_trajectory,
+)
 from optbench.trajectory import Trajectory
 
 SCHEMA = """
@@ -51,6 +59,11 @@ CREATE VIEW runs AS
     SELECT shown.problem, shown.optimizer, lanes.*
     FROM shown JOIN cells ON cells.key = shown.key JOIN lanes ON lanes.cell = cells.id;
 """
+
+_LANES = {
+    "lanes": "seed, setting, learning_rate, status, steps, cost, value, gradient_norm",
+    "hits": "seed, setting, target, steps, cost",
+}
 
 
 @contextlib.contextmanager
@@ -131,6 +144,36 @@ class Store:
         with said_plainly(self.folder):
             return {row[0] for row in self.connection.execute(query)}
 
+    def trajectory(self, key: str) -> Trajectory | None:
+        """The trajectory of a cell; None where it has none."""
+        with said_plainly(self.folder):
+            query = "SELECT trajectory FROM cells WHERE key = ?"
+            (packed,) = self.connection.execute(query, [key]).fetchone() or (None,)
+        return None if packed is None else unpack_trajectory(packed)
+
+    def copy(self, keys: Mapping[str, str], base: str) -> None:
+        """Keep cells under other keys as well, in place of what is there.
+
+        Args:
+            keys: old -> new.
+            base: new key of the cell whose search the others extend.
+        """
+        names = [f.name for f in dataclasses.fields(Cell) if f.name not in ("key", "extends")]
+        same = ", ".join(f'"{name}"' for name in (*names, "trajectory", "environment"))
+        cell = f"""INSERT INTO cells (key, extends, {same})
+            SELECT ?, ?, {same} FROM cells WHERE key = ?"""
+        with self._transaction() as connection:
+            for old, new in keys.items():
+                extended = None if new == base else base
+                connection.execute("DELETE FROM cells WHERE key = ?", [new])
+                number = connection.execute(cell, [new, extended, old]).lastrowid
+                for table, columns in _LANES.items():
+                    connection.execute(
+                        f"""INSERT INTO {table} SELECT ?, {columns} FROM {table}
+                        WHERE cell = (SELECT id FROM cells WHERE key = ?)""",
+                        [number, old],
+                    )
+
     def commit(self, cell: Cell, trajectory: Trajectory | None) -> None:
         """Keep a cell, in place of an earlier one under its key, and show it."""
         packed = None if trajectory is None else pack_trajectory(trajectory)
@@ -140,9 +183,10 @@ class Store:
             row["environment"] = connection.execute("SELECT environment FROM study").fetchone()[0]
             connection.execute("DELETE FROM cells WHERE key = ?", [cell.key])
             number = _insert(connection, "cells", row)
-            add = f"INSERT INTO {{}} VALUES ({number}, {{}})"
-            connection.executemany(add.format("lanes", ", ".join("?" * 8)), lanes)
-            connection.executemany(add.format("hits", ", ".join("?" * 5)), hits)
+            for (table, columns), rows in zip(_LANES.items(), (lanes, hits), strict=True):
+                marks = ", ".join("?" for _ in columns.split(","))
+                add = f"INSERT INTO {table} (cell, {columns}) VALUES ({number}, {marks})"
+                connection.executemany(add, rows)
             if cell.extends is None:
                 connection.execute(
                     "UPDATE shown SET key = ? WHERE problem = ? AND optimizer = ?",

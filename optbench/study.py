@@ -25,6 +25,7 @@ from optbench.problem import Problem
 from optbench.program import SEARCH_OPTIONS
 from optbench.records import Cell, ProblemRecord
 from optbench.results import Results, read_results, study_name
+from optbench.reuse import without_reusable
 from optbench.schedule import CellFinished as CellFinished
 from optbench.schedule import Compiling as Compiling
 from optbench.schedule import Event as Event
@@ -100,14 +101,14 @@ def plan_study(
     place = None if folder is None else Path(folder)
     _check_owner(place, study)
     with open_store(None) as draft:
-        finished: set[str] = set()
-        if place is not None and (place / FILE).exists():
-            with reading(place) as connection:
-                kept = Store(place, connection)
-                finished = _finished(kept, fresh)
-                for problem in study.problems:
-                    draft.add_groups(problem, kept.groups(problem))
-        return _lay_out(study, parts, draft, finished)
+        if place is None or not (place / FILE).exists():
+            return _lay_out(study, parts, draft, set())
+        with reading(place) as connection:
+            kept = Store(place, connection)
+            for problem in study.problems:
+                draft.add_groups(problem, kept.groups(problem))
+            batches, unbuilt = _lay_out(study, parts, draft, _finished(kept, fresh))
+            return batches if fresh else without_reusable(batches, kept, keep=False), unbuilt
 
 
 def _resolved(study: Study, problem_catalog: str) -> tuple[Study, Parts]:
@@ -147,6 +148,8 @@ def run_parts(
     _check_owner(place, study)
     with open_store(place) as store:
         batches, unbuilt = _lay_out(study, parts, store, _finished(store, fresh))
+        if not fresh:
+            batches = without_reusable(batches, store, keep=True)
         if place is not None:
             _write_study(place / STUDY_FILE, study)
         total = len(study.problems) * len(study.optimizers)

@@ -19,6 +19,7 @@ def align(
     width: int,
     right: Collection[int] = (),
     elastic: Collection[int] = (0,),
+    spare: Sequence[int] = (),
     wrap: bool = False,
     notes: Sequence[str] = (),
 ) -> str:
@@ -30,11 +31,16 @@ def align(
         width: no line is longer.
         right: indices of the columns set to the right.
         elastic: indices of the columns that give way first, where the width is short.
+        spare: indices of the columns that are left out, one by one, where the width does not leave
+            `MIN_ELASTIC` to every elastic one.
         wrap: whether what does not fit goes on in the next line, or is left out of the middle.
         notes: what stands indented below each row; nothing below one whose note is empty.
     """
     natural = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    widths = _fit(natural, width, elastic)
+    shown = _shown(natural, width, elastic, spare)
+    elastic, right = ([i for i, c in enumerate(shown) if c in given] for given in (elastic, right))
+    header, *rows = ([row[column] for column in shown] for row in (header, *rows))
+    widths = _fit([natural[column] for column in shown], width, elastic)
     lines = []
     for row, note in zip((header, *rows), ("", *(notes or [""] * len(rows))), strict=True):
         cells = [_cut(cell, room, wrap) for cell, room in zip(row, widths, strict=True)]
@@ -46,6 +52,18 @@ def align(
             lines.append(GAP.join(padded)[:width].rstrip())
         lines += textwrap.wrap(note, width, initial_indent=INDENT, subsequent_indent=INDENT)
     return "\n".join(lines)
+
+
+def _shown(
+    widths: list[int], width: int, elastic: Collection[int], spare: Sequence[int]
+) -> list[int]:
+    """The columns there is room for."""
+    least = {i: min(own, MIN_ELASTIC) if i in elastic else own for i, own in enumerate(widths)}
+    for column in spare:
+        if sum(least.values()) + len(GAP) * (len(least) - 1) <= width:
+            break
+        del least[column]
+    return list(least)
 
 
 def _fit(widths: list[int], width: int, elastic: Collection[int]) -> list[int]:

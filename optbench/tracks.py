@@ -91,6 +91,19 @@ def best_index(trajectory: Trajectory, trials: int, target: int) -> int:
     return metrics.best_setting(costs, at_end)[0].index or 0
 
 
+def num_settings(cell: Cell, trajectory: Trajectory) -> int:
+    """How many settings a finished cell tells of: its trials, and the defaults where published.
+
+    Where they are not, the last of its settings repeats a trial, and tells nothing.
+
+    Args:
+        cell: of one optimizer on one problem.
+        trajectory: all its lanes.
+    """
+    count = trajectory.value.shape[1]
+    return min(count, cell.trials + (cell.default_source is not None)) if cell.trials else count
+
+
 def tracks_of(cell: Cell, trajectory: Trajectory) -> tuple[str, ...]:
     """The tracks of a finished cell, the headline first.
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from command_line import optbench
 
 from optbench.claims import Claim, parse_claims
-from optbench.claims.grammar import parse_sentence
+from optbench.claims.grammar import FORMS, parse_sentence
 from optbench.claims.sentences import Beats, Condition, Selection, Subject, Takes
 from optbench.errors import OptbenchError
 
@@ -92,3 +93,12 @@ def test_what_is_no_file_of_claims_is_refused_with_a_hint(text, word):
     with pytest.raises(OptbenchError) as refused:
         parse_claims(text)
     assert word in refused.value.message and refused.value.hint
+
+
+def test_problems_without_a_kind_are_all_problems():
+    assert str(parse_sentence("adam beats b at 0.1 on problems")).endswith(" on all problems")
+
+
+def test_the_help_page_has_every_form():
+    page = " ".join(optbench("claims", "--help").stdout.split())
+    assert all(form in page for form in FORMS.values())

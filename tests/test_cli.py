@@ -475,7 +475,7 @@ def test_figures_are_drawn_in_the_format_and_folder_asked_for(ran, tmp_path):
 
 def test_the_export_holds_every_cell_run_hit_and_log_point(ran, tmp_path):
     shown = optbench("export", ran[0], "--to", "csv", "--output", tmp_path)
-    names = ["cells", "runs", "hits", "curves", "diagnostics"]
+    names = ["cells", "settings", "runs", "hits", "curves", "diagnostics"]
     assert shown.stdout.split() == [str(tmp_path / f"{name}.csv") for name in names]
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(f"{n}.csv" for n in names)
     found = {name: table((tmp_path / f"{name}.csv").read_text()) for name in names}

@@ -92,6 +92,14 @@ def test_text_keeps_to_its_width(lines, width):
     assert max(map(len, as_text(lines, width).splitlines())) <= width
 
 
+def test_where_there_is_no_room_for_a_column_it_is_named(lines):
+    narrow = as_text(lines, 80).splitlines()
+    assert narrow[-1] == "No room for PAR-10, score: `--format csv` shows all."
+    assert narrow[0].split() == ["optimizer", "track", "solved", "ratio", "interval", "P(better)",
+                                 "verdict"]  # fmt: skip
+    assert "No room" not in as_text(lines, 110)
+
+
 # The command
 
 
@@ -136,6 +144,7 @@ def test_compare_shows_verdict_table_prices_and_lints(folder):
     assert row.split()[1:3] == ["S", "2/2"] and row.endswith("too few")
     assert "newton_cg against " in told.stdout and "declared 1.5" in told.stdout
     assert "lint, few problems:" in told.stderr
+    assert "Lint" not in told.stdout and "lints (" not in told.stdout  # all of them stand below
 
 
 def test_tracks_are_shown_when_asked_for_and_are_no_headline(folder):

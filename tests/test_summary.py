@@ -281,6 +281,16 @@ def test_a_table_gives_way_in_the_middle_of_its_elastic_column():
     assert align(["a"], [["b"]], width=10) == "a\nb"
 
 
+def test_a_table_leaves_out_what_it_can_spare_before_its_labels_are_cut_to_stumps():
+    header, rows = ["optimizer", "cost", "score"], [["clip_by_value(adam)", "12", "0.5"]]
+    full, short = (
+        align(header, rows, width=width, right={1, 2}, spare=(2,)).splitlines()
+        for width in (23, 22)
+    )
+    assert full == ["optimizer   cost  score", "clip_…dam)    12    0.5"]
+    assert short == ["optimizer         cost", "clip_by_…e(adam)    12"]
+
+
 def test_a_table_wraps_where_told():
     text = align(["k", "about"], [["x", "one two three four"]], width=13, elastic={1}, wrap=True)
     assert text == "k  about\nx  one two\n   three four"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import collections
+import csv
 import dataclasses
 import inspect
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,10 +24,11 @@ from optbench.method import find_method
 from optbench.optimizers.names import known_optimizers
 from optbench.optimizers.published_defaults import SOURCES, source_of_defaults
 from optbench.records import pack_trajectory
+from optbench.report.export import write_tables
 from optbench.report.rates import Catalogs, pair_rates
 from optbench.results import Results
 from optbench.space import AXES, LEARNING_RATE, MOST_AXES, Axis, sobol_trials, space_of
-from optbench.study import Study, run_study
+from optbench.study import CellFinished, Event, Study, plan_study, run_study
 from optbench.trajectory import TUNING_SEEDS_FROM, Trajectory
 from optbench.trials import edges, extended, propose, space_from_json, space_to_json
 
@@ -324,3 +328,112 @@ def test_costs_are_paired_and_a_failure_is_infinite(comparison: Comparison):
         comparison.row("adan")
     with pytest.raises(OptbenchError, match="has no track 'T_4'"):
         comparison.row("adam", "T_4")
+
+
+# What is exported of them
+
+
+@pytest.fixture(scope="module")
+def exported(results: Results, tmp_path_factory) -> dict[str, list[dict[str, str]]]:
+    paths = write_tables(results, tmp_path_factory.mktemp("exported"), "csv")
+    return {path.stem: list(csv.DictReader(path.read_text().splitlines())) for path in paths}
+
+
+def test_the_export_tells_tuning_from_evaluation_and_every_hyperparameter(
+    results: Results, exported: dict[str, list[dict[str, str]]]
+):
+    for row in exported["runs"]:
+        assert row["purpose"] == (
+            "tuning" if int(row["seed"]) >= TUNING_SEEDS_FROM else "evaluation"
+        )
+    log = log_of(results, "beale", "adam")
+    told = {
+        (int(row["setting"]), row["name"]): (row["kind"], float(row["value"]))
+        for row in exported["settings"]
+        if (row["problem"], row["optimizer"], row["search"]) == ("beale", "adam", "space")
+    }
+    kinds = ["trial"] * 8 + ["default"]
+    assert told == {
+        (index, name): (kinds[index], value)
+        for name, values in log.settings.items()
+        for index, value in enumerate(values)
+    }
+
+
+def test_the_export_has_what_extends_a_search_and_no_setting_twice(
+    results: Results, exported: dict[str, list[dict[str, str]]]
+):
+    edges = [row for row in exported["cells"] if row["search"] == "edge"]
+    assert len(edges) == len(results.extensions) > 0
+    runs = collections.Counter(
+        (row["problem"], row["optimizer"], row["search"]) for row in exported["runs"]
+    )
+    for key, cell in results.extensions.items():
+        assert key != cell.key and runs[cell.problem, cell.optimizer, "edge"] == 5 * 8
+    assert runs["beale", "gradient_descent", "space"] == 5 * 8  # it has no published defaults
+    assert runs["beale", "adam", "space"] == 5 * 9
+    assert runs["beale", "newton_cg", "space"] == 3
+
+
+def test_the_export_names_the_setting_of_every_track(
+    comparison: Comparison, exported: dict[str, list[dict[str, str]]]
+):
+    chosen: dict[tuple[str, Row], dict[str, float]] = {}
+    for row in exported["settings"]:
+        for track in row["tracks"].split():
+            key = row["problem"], Row(row["optimizer"], track)
+            chosen.setdefault(key, {})[row["name"]] = float(row["value"])
+    assert chosen == {key: one.setting for key, one in comparison.outcomes.items() if one.setting}
+
+
+# Another target
+
+
+def test_another_target_runs_again_what_its_searches_ask_for_alone(tmp_path: Path):
+    """From 1e-2 to 1e-1 and back: numbers as if nothing had run before, few cells computed."""
+    study = Study(
+        name="targets",
+        problems=("quadratic[dim=3]", "beale"),
+        optimizers=("gradient_descent", "adam", "newton_cg"),
+        seeds=2,
+        tuning_seeds=1,
+        trials=4,
+        budget=40.0,
+        target=1e-2,
+    )
+    other = dataclasses.replace(study, target=1e-1)
+    computed: list[list[tuple[str, str]]] = []
+
+    def ran(which: Study, folder: Path | None) -> Results:
+        computed.append([])
+
+        def listen(event: Event) -> None:
+            if isinstance(event, CellFinished):
+                computed[-1].append((event.cell.problem, event.cell.optimizer))
+
+        return run_study(which, folder, listener=listen)
+
+    first = ran(study, tmp_path)
+    planned = {(b.problem, o) for b in plan_study(other, tmp_path)[0] for o in b.pending}
+    found = ran(other, tmp_path)
+    again = ran(study, tmp_path)
+    anew = ran(other, None)
+    assert [len(computed[0]), len(computed[2]), len(computed[3])] == [6, 0, 6]
+    told = {pair for pair, same in _extended_alike(first, anew).items() if not same}
+    assert set(computed[1]) == told == planned and len(told) < 3
+    for one, two in ((found, anew), (again, first)):
+        a, b = compare_rows(one), compare_rows(two)
+        assert a.rows == b.rows
+        for key, outcome in a.outcomes.items():
+            assert outcome.setting == b.outcomes[key].setting
+            np.testing.assert_array_equal(outcome.hit_costs, b.outcomes[key].hit_costs)
+
+
+def _extended_alike(one: Results, other: Results) -> dict[tuple[str, str], bool]:
+    """Whether what the second asks for beyond the edge is there in the first, by pair."""
+    spaces = [
+        {(c.problem, c.optimizer): c.space for c in results.extensions.values()}
+        for results in (one, other)
+    ]
+    pairs = [(cell.problem, cell.optimizer) for cell in other.cells]
+    return {p: p not in spaces[1] or spaces[1][p] == spaces[0].get(p) for p in pairs}

@@ -266,6 +266,7 @@ def test_the_text_keeps_to_its_lines_and_columns(verdict, width):
     assert whole.startswith("Verdict at 1e-6 against gradient_descent:")
     assert "Undecided against gradient_descent: adam" in whole
     assert "20 of 250 runs miss the target" in whole
+    assert "P(better) > 0.99" in whole  # no sentence on the leader is cut
 
 
 def test_many_rows_fit_as_well():
@@ -323,6 +324,32 @@ def test_one_row_or_none_gives_no_verdict():
     empty = dataclasses.replace(planted({"a": np.ones((6, 2))}), rows=(), outcomes={})
     with pytest.raises(OptbenchError, match="nothing has finished"):
         reach_verdict(empty)
+
+
+def test_two_that_both_fail_everywhere_have_no_ratio_to_speak_of():
+    failing = np.full((2, 3), np.nan)
+    made = planted({"a": failing, "b": failing, "c": [[1.0] * 3, [1.0] * 3]})
+    texts = {s.contrast.row.optimizer: s.text for s in reach_verdict(made, draws=100).sentences}
+    assert texts["b"] == "b, like a, reaches 1e-6 on 0 of 2 smooth convex problems"
+    assert "x [" in texts["c"]
+
+
+def test_a_problem_that_has_not_run_is_not_one_that_none_reaches():
+    unfinished = {("p1", "a"): "unfinished", ("p1", "b"): "unfinished"}
+    made = planted({"a": [[1.0], [1.0], [np.nan]], "b": [[2.0]] * 2 + [[np.nan]]},
+                   statuses=unfinished)  # fmt: skip
+    assert reach_verdict(made, draws=100).reached_by_none == ("p2",)
+
+
+@pytest.mark.parametrize(("unit", "budget"), [("steps", 0.5), ("samples", 2.0), ("seconds", 1e-3)])
+def test_the_budget_of_failures_is_in_the_unit_that_is_asked_for(unit, budget):
+    """With no run that reaches the target, what all of them spent tells the rate."""
+    half = {("p0", name): {"spent_steps": np.array([BUDGET / 2] * 2), "seconds_per_step": 2e-3,
+                           "spent_calls": {"value_and_gradients": np.array([2 * BUDGET] * 2)}}
+            for name in "ab"}  # fmt: skip
+    made = planted({"a": [[np.nan] * 2], "b": [[np.nan] * 2]}, given=half)
+    found = paired_costs(made, Row("a", "T_16"), Row("b", "T_16"), ["p0"], unit)
+    np.testing.assert_allclose(found[2], [budget * BUDGET])
 
 
 def test_a_single_seed_on_one_problem_has_no_interval():

@@ -35,7 +35,10 @@ FORMS = {
     "ends": "A ends at a saddle on PROBLEMS",
     "takes": "A takes N UNIT [within P%] to TAU on PROBLEMS",
 }
-_PROBLEMS = "PROBLEMS is NAME [and NAME] [with condition >= 100 [and dim < 50]]"
+_PROBLEMS = (
+    "PROBLEMS is a problem, a family, or `all problems`, `stochastic convex problems` and so on "
+    "[and others] [with condition >= 100 [and dim < 50]]"
+)
 
 
 def parse_sentence(text: str) -> Sentence:
@@ -186,9 +189,9 @@ def _problems(words: _Words) -> str:
     kinds = []
     while words.next in KINDS and words.words[1:2] != [] and words.words[1] in (*KINDS, "problems"):
         kinds.append(words.take("a kind"))
-    if kinds:
+    if kinds or words.next == "problems":
         words.expect("problems")
-        return " ".join([*kinds, "problems"])
+        return " ".join([*(kinds or ["all"]), "problems"])
     return _label(words, "a problem")
 
 

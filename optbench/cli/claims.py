@@ -22,12 +22,24 @@ _EXAMPLES = examples(
 @results_argument
 @json_option
 def claims(file: str, results: Path, as_json: bool) -> ExitCode:
-    """Test claims on the results of a study.
+    r"""Test claims on the results of a study.
 
     FILE is a TOML file of claims, or the name of one that ships: `textbook` or `published`. Each
     claim is a sentence such as "momentum beats gradient_descent by 3x at 1e-6 on quadratics with
     condition >= 100", with its source. Where a verdict is not the one that the file expects, a
     (!) stands beside it, and the exit code is 1.
+
+    \b
+    A beats B [by Fx] [in UNIT] at TAU on PROBLEMS
+    A is as good as B within Fx [in UNIT] at TAU on PROBLEMS
+    A reaches TAU on PROBLEMS [within N UNIT]
+    A fails to reach TAU on PROBLEMS
+    A diverges on PROBLEMS
+    A ends at a saddle on PROBLEMS
+    A takes N UNIT [within P%] to TAU on PROBLEMS
+
+    A and B are optimizers, TAU is a target such as 1e-6, and PROBLEMS are problems, families or
+    kinds such as `all problems`, `saddles`, `stochastic convex problems`.
     """
     with interrupt_deferred():
         from optbench.claims import load_claims

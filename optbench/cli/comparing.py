@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -110,7 +111,8 @@ def _say(verdict: Verdict, table: str, prices: list[BreakEven]) -> None:
     """The verdict, its table, prices, and all lints."""
     from optbench.report.verdict import verdict_text
 
-    click.echo("\n\n".join([verdict_text(verdict, page_width()), table]))
+    unlinted = dataclasses.replace(verdict, lints=())  # they stand in full below
+    click.echo("\n\n".join([verdict_text(unlinted, page_width()), table]))
     if prices:
         click.echo("\nPrice of a Hessian-vector product, in gradients, at which it costs as much:")
     for found in prices:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
+import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
@@ -161,8 +162,14 @@ def _scores(comparison: Comparison, reference: Row, unit: str) -> Mapping[Row, f
 
 
 def as_text(lines: Sequence[Line], width: int) -> str:
-    """The rows as text, no line beyond the width."""
-    return align(COLUMNS, _cells(lines), width=width, right={2, 3, 5, 6, 7}, wrap=True)
+    """The rows as text, no line beyond the width; what there is no room for is named below."""
+    table = align(
+        COLUMNS, _cells(lines), width=width, right={2, 3, 5, 6, 7}, spare=(6, 5, 7), wrap=True
+    )
+    header = table.partition("\n")[0].split()
+    missing = [name for name in COLUMNS if name not in header]
+    left_out = f"No room for {', '.join(missing)}: `--format csv` shows all."
+    return "\n".join([table, *(textwrap.wrap(left_out, width) if missing else [])])
 
 
 def as_markdown(lines: Sequence[Line]) -> str:

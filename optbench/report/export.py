@@ -4,37 +4,46 @@ from __future__ import annotations
 
 import contextlib
 import csv
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from optbench.comparison import Outcome, compare_rows
 from optbench.database import said_plainly
 from optbench.errors import OptbenchError
 from optbench.records import Cell
 from optbench.results import Results
-from optbench.trajectory import Trajectory
+from optbench.tracks import Row, num_settings
+from optbench.trajectory import TUNING_SEEDS_FROM, Trajectory
 
 Columns = Sequence[Sequence[Any] | np.ndarray]
 AddRows = Callable[[Columns], None]
 
-_LANE = {
-    "problem": "string",
-    "optimizer": "string",
+_SEARCH = {"problem": "string", "optimizer": "string", "search": "string"}
+_LANE = _SEARCH | {
+    "purpose": "string",
     "seed": "int64",
     "setting": "int64",
     "learning_rate": "float64",
 }
 SCHEMAS: dict[str, dict[str, str]] = {
-    "cells": {
-        "problem": "string",
-        "optimizer": "string",
+    "cells": _SEARCH
+    | {
         "status": "string",
         "message": "string",
         "group": "string",
         "compile_seconds": "float64",
         "run_seconds": "float64",
+    },
+    "settings": _SEARCH
+    | {
+        "setting": "int64",
+        "kind": "string",
+        "tracks": "string",
+        "name": "string",
+        "value": "float64",
     },
     "runs": _LANE
     | {
@@ -60,11 +69,16 @@ SCHEMAS: dict[str, dict[str, str]] = {
 
 
 def write_tables(results: Results, folder: Path, kind: str) -> list[Path]:
-    """Write all cells, all runs, their hits, their curves and their diagnostics.
+    """Write all cells, settings and runs, and the hits, curves and diagnostics of the runs.
 
-    One row per cell, per run (a start at one setting), per run and target (step and cost are
-    blank where it was never reached), per log point, and per log point and diagnostic known there.
-    What is unknown is blank. `setting` is the index of the hyperparameters that were swept.
+    One row per cell, per hyperparameter of a setting, per run (a start at one setting), per run
+    and target (step and cost are blank where it was never reached), per log point, and per log
+    point and diagnostic known there. What is unknown is blank.
+
+    `search` is "space", or "edge" where a cell goes on beyond the edge of the space that was
+    searched. `purpose` tells the seeds that settings are tuned on from those that they are
+    evaluated on. `setting` is an index; `settings` tells what it stands for, whether it is a
+    trial or the published default, and which tracks chose it at the target of the study.
 
     Args:
         results: of a study.
@@ -84,10 +98,13 @@ def write_tables(results: Results, folder: Path, kind: str) -> list[Path]:
             name: stack.enter_context(open_table(path, SCHEMAS[name]))
             for name, path in paths.items()
         }
-        for cell in results.cells:
-            add["cells"]([[getattr(cell, name)] for name in SCHEMAS["cells"]])
-            trajectory = results.trajectory(cell.problem, cell.optimizer)
+        rows = compare_rows(results).outcomes
+        for cell in (*results.cells, *results.extensions.values()):
+            shown = [*_named(cell), *(getattr(cell, name) for name in list(SCHEMAS["cells"])[3:])]
+            add["cells"]([[value] for value in shown])
+            trajectory = results.trajectory_of(cell)
             if trajectory is not None:
+                add["settings"](_settings(cell, trajectory, rows))
                 add["runs"](_runs(cell, trajectory))
                 add["hits"](_hits(cell, trajectory))
                 add["curves"](_curves(cell, trajectory))
@@ -96,38 +113,65 @@ def write_tables(results: Results, folder: Path, kind: str) -> list[Path]:
     return list(paths.values())
 
 
+def _named(cell: Cell) -> list[str]:
+    """The columns of `_SEARCH`."""
+    return [cell.problem, cell.optimizer, "space" if cell.extends is None else "edge"]
+
+
+def _settings(cell: Cell, t: Trajectory, rows: Mapping[tuple[str, Row], Outcome]) -> Columns:
+    """A row per hyperparameter of every setting, with the tracks that chose the setting."""
+    lines: list[list[Any]] = []
+    for index in range(num_settings(cell, t) if t.settings else 0):
+        setting = {name: float(values[index]) for name, values in t.settings.items()}
+        kind = "default" if cell.trials and index >= cell.trials else "trial"
+        tracks = " ".join(
+            row.track
+            for (problem, row), outcome in rows.items()
+            if (problem, row.optimizer) == (cell.problem, cell.optimizer)
+            and outcome.setting == setting
+        )
+        lines += [[*_named(cell), index, kind, tracks, *item] for item in setting.items()]
+    return list(zip(*lines, strict=True)) or [[]] * len(SCHEMAS["settings"])
+
+
 def _lanes(cell: Cell, t: Trajectory, lanes: np.ndarray) -> Columns:
     """The columns of `_LANE` for flat indices of lanes."""
     seed, setting = np.divmod(lanes, t.last.shape[1])
-    rates = t.settings.get("learning_rate", np.full(t.last.shape[1], np.nan))
-    return [
-        [cell.problem] * len(lanes),
-        [cell.optimizer] * len(lanes),
-        np.asarray(t.seeds)[seed],
-        setting,
-        np.asarray(rates)[setting],
-    ]
+    seeds = np.asarray(t.seeds)[seed]
+    purpose = np.where(seeds < TUNING_SEEDS_FROM, "evaluation", "tuning").tolist()
+    rates = np.asarray(t.settings.get("learning_rate", np.full(t.last.shape[1], np.nan)))
+    names = ([name] * len(lanes) for name in _named(cell))
+    return [*names, purpose, seeds, setting, rates[setting]]
+
+
+def _counted(cell: Cell, t: Trajectory) -> np.ndarray:
+    """Flat indices of the lanes, without those that repeat a trial."""
+    lanes = np.arange(t.last.size)
+    return lanes[lanes % t.last.shape[1] < num_settings(cell, t)]
 
 
 def _runs(cell: Cell, t: Trajectory) -> Columns:
-    lanes = np.arange(t.last.size)
-    end = lanes, t.last.ravel()
+    lanes = _counted(cell, t)
+    end = lanes, t.last.ravel()[lanes]
     logged = (t.cost, t.value, t.gradient_norm)
     at_end = [_by_lane(array)[end] for array in logged]
-    merits = t.initial_merit.ravel(), _by_lane(t.merit_values)[end]
-    status = [str(status) for status in t.status.ravel()]
-    return [*_lanes(cell, t, lanes), status, t.steps[t.last.ravel()], *at_end, *merits]
+    merits = t.initial_merit.ravel()[lanes], _by_lane(t.merit_values)[end]
+    status = [str(status) for status in t.status.ravel()[lanes]]
+    return [*_lanes(cell, t, lanes), status, t.steps[end[1]], *at_end, *merits]
 
 
 def _hits(cell: Cell, t: Trajectory) -> Columns:
-    lanes, targets = np.divmod(np.arange(t.hit_costs.size), len(t.targets))
-    hits = t.targets[targets], t.hit_steps.ravel(), t.hit_costs.ravel()
-    return [*_lanes(cell, t, lanes), *hits]
+    lanes = np.repeat(_counted(cell, t), len(t.targets))
+    targets = np.tile(np.arange(len(t.targets)), len(lanes) // max(len(t.targets), 1))
+    hits = (_by_lane(array)[lanes, targets] for array in (t.hit_steps, t.hit_costs))
+    return [*_lanes(cell, t, lanes), t.targets[targets], *hits]
 
 
 def _curves(cell: Cell, t: Trajectory) -> Columns:
     """The log points up to each lane's own end."""
-    lanes, points = np.nonzero(np.arange(len(t.steps)) <= t.last.reshape(-1, 1))
+    own = _counted(cell, t)
+    which, points = np.nonzero(np.arange(len(t.steps)) <= t.last.reshape(-1, 1)[own])
+    lanes = own[which]
     logged = (t.cost, t.value, t.gradient_norm, t.merit_values)
     values = (_by_lane(array)[lanes, points] for array in logged)
     return [*_lanes(cell, t, lanes), t.steps[points], *values]
@@ -135,7 +179,9 @@ def _curves(cell: Cell, t: Trajectory) -> Columns:
 
 def _diagnostics(cell: Cell, t: Trajectory, name: str, logged: np.ndarray) -> Columns:
     """The log points at which one diagnostic is known."""
-    lanes, points = np.nonzero(~np.isnan(_by_lane(logged)))
+    own = _counted(cell, t)
+    which, points = np.nonzero(~np.isnan(_by_lane(logged)[own]))
+    lanes = own[which]
     values = _by_lane(logged)[lanes, points]
     return [*_lanes(cell, t, lanes), t.steps[points], [name] * len(lanes), values]
 

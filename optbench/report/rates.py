@@ -26,7 +26,7 @@ from optbench.theory import known_of
 from optbench.tracks import evaluation, headline_index, tuning
 from optbench.trajectory import Trajectory
 
-COLUMNS = ("optimizer", "lr", "regime", "rate", "interval", "steps", "theory", "ratio")
+COLUMNS = ("optimizer", "setting", "regime", "rate", "interval", "steps", "theory", "ratio")
 LEGEND = (
     "At the tuned setting, on the starts it is judged by. rate: of the gap to the minimum (of the "
     "gradient's norm where none is known); interval: as the window moves, or from start to start; "
@@ -140,7 +140,12 @@ def rates_text(pairs: Sequence[PairRate], problems: Mapping[str, ProblemRecord],
     """A table grouped by problem; below each group, why the others have no rate."""
     rated = [pair for pair in pairs if isinstance(pair.observed, Rate)]
     table = align(
-        COLUMNS, [_cells(pair) for pair in rated], width=width, right={7}, elastic={0}
+        COLUMNS,
+        [_cells(pair) for pair in rated],
+        width=width,
+        right={7},
+        elastic={0, 1},
+        spare=(5, 4),
     ).splitlines()
     rows = iter(table[1:])
     blocks = [*textwrap.wrap(LEGEND, width), "", table[0]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import math
 import textwrap
 from collections.abc import Sequence
 
@@ -13,7 +14,7 @@ from optbench.verdict.lints import Lint
 MAX_LINES = 12
 WHERE_ALL_IS = "`optbench compare`"
 _LEADING = 2  # sentences in full
-_SENTENCE_LINES = 2  # of each
+_SENTENCE_COLUMNS = 200  # of each, over all its lines
 _HEAD_LINES = 2
 _TITLES = {
     "better": "Better than {}",
@@ -75,7 +76,7 @@ def _leading(verdict: Verdict, width: int) -> list[str]:
             pair = f"{contrast.row.optimizer} against {contrast.reference.optimizer}, the next"
             lines += _wrap(f"{pair}: {sentence.ratio}; {sentence.belief}.", width, 1)
         else:
-            lines += _wrap(f"{sentence.text}.", width, _SENTENCE_LINES)
+            lines += _wrap(f"{sentence.text}.", width, math.ceil(_SENTENCE_COLUMNS / width))
     return lines
 
 

@@ -21,7 +21,8 @@ PODIUM = 3  # pairs shown per problem, at least, where pairs are shown one by on
 FULL_TABLE = "summary.md"
 
 LEGEND = (
-    "Cost: gradients to the target (share of the start's gap), median [range] over starts, {}; "
+    "Cost: gradients to the target (share of the start's gap, the hardest that half of the "
+    "optimizers reach), median [range] over starts, {}; "
     "basin: decades of lr within 2x; rate: factor q a step, power of k, or order"
 )
 TUNED = "at the setting that {} trials on other seeds chose"
@@ -118,7 +119,9 @@ def _by_pair(pairs: Sequence[Pair], each: int, width: int) -> list[str]:
     """The `each` best pairs of every problem, best first."""
     ranked = [_ranked(group) for group in _grouped(pairs, "problem").values()]
     rows = [pair_cells(pair) for group in ranked for pair in group[:each]]
-    table = align(PAIR_COLUMNS, rows, width=width, right={3}, elastic={0, 1, 8}).splitlines()
+    table = align(
+        PAIR_COLUMNS, rows, width=width, right={3}, elastic={0, 1, 5, 8}, spare=(6, 7, 5)
+    ).splitlines()
     left = sum(len(group[each:]) for group in ranked)
     return [*table, f"And {left} slower pairs: {FULL_TABLE} shows all."] if left else table
 
@@ -146,7 +149,9 @@ def _by_problem(pairs: Sequence[Pair], width: int) -> list[str]:
         if second is not None:
             then = [second.optimizer, _median(second)]
         rows.append((problem, target_text(target), solved, *winner, *then))
-    table = align(PROBLEM_COLUMNS, rows, width=width, right={2}, elastic={0, 3, 8})
+    table = align(
+        PROBLEM_COLUMNS, rows, width=width, right={2}, elastic={0, 3, 5, 8}, spare=(6, 7, 5)
+    )
     return table.splitlines()
 
 

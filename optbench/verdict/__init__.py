@@ -53,6 +53,8 @@ class Sentence:
         row, reference = self.contrast.row.optimizer, self.contrast.reference.optimizer
         goal = "escapes" if self.kind == "saddle" else f"reaches {power(self.target)}"
         what = f"in {self.ratio} the {self.unit} of {reference}"
+        if not self.contrast.evidence.reached and not self.contrast.evidence.reference_reached:
+            return f"{row}, like {reference}, {goal} on {self._support(reference)}"
         return f"{row} {goal} {what} on {self._support(reference)}; {self.belief}"
 
     @property
@@ -132,7 +134,8 @@ class Verdict:
         leaders: unit -> the leader in it; no entry where it is unknown.
         seeds: how many each row is judged by.
         problems: labels of those that the reference has run on.
-        reached_by_none: labels of those whose target no row reaches; they count all the same.
+        reached_by_none: labels of those whose target no row that ran on them reaches; they count
+            all the same.
         sentences: of the leader first, then of the others, the farthest from 1 first.
         missing: pairs (problem, optimizer) that are to run and have not finished.
         crashed: pairs that failed; each counts as failed on every seed.
@@ -298,16 +301,16 @@ def _shared_kind(comparison: Comparison, contrast: Contrast) -> str:
 
 
 def _reached_by_none(comparison: Comparison) -> tuple[str, ...]:
-    """The problems whose target most seeds of no headline row reach."""
-    return tuple(
-        problem
-        for problem in comparison.problems
-        if not any(
-            np.isfinite(outcome.median)
+    """The problems some headline rows have run on, whose target most seeds of none reach."""
+    medians = {
+        problem: [
+            comparison.outcomes[problem, row].median
             for row in comparison.headlines
-            if (outcome := comparison.outcomes.get((problem, row))) is not None
-        )
-    )
+            if (problem, row) in comparison.outcomes
+        ]
+        for problem in comparison.problems
+    }
+    return tuple(p for p, found in medians.items() if found and not np.isfinite(found).any())
 
 
 def _pairs_by_status(comparison: Comparison) -> dict[str, list[tuple[str, str]]]:
