@@ -304,7 +304,7 @@ def test_the_leader_is_another_in_another_unit():
     fewer = {(f"p{p}", "b"): {"hit_steps": np.full((2, 1), 4.0)} for p in range(6)}
     found = reach_verdict(planted(costs, given=fewer), draws=200)
     assert (found.leaders["gradients"].optimizer, found.leaders["steps"].optimizer) == ("a", "b")
-    assert "The leader changes with the unit: a in gradients" in verdict_text(found)
+    assert "Leaders differ by unit: a in gradients" in verdict_text(found)
     assert reach_verdict(planted(costs, given=fewer), unit="steps", draws=200).leader == (
         "b",
         "T_16",

@@ -7,6 +7,7 @@ import math
 import textwrap
 from collections.abc import Sequence
 
+from optbench.summary.text import counts
 from optbench.tracks import Row
 from optbench.verdict import Sentence, Verdict, power
 from optbench.verdict.lints import Lint
@@ -120,11 +121,13 @@ def _endings(verdict: Verdict, width: int) -> list[str]:
     if verdict.crashed:
         parts.append(f"{len(verdict.crashed)} pairs failed")
     if missed:
-        kinds = ", ".join(f"{count:,} {kind}" for kind, count in verdict.missed.items())
+        kinds = counts(verdict.missed)
         parts.append(f"{missed:,} of {verdict.runs:,} runs miss the target ({kinds})")
     if verdict.not_applicable:
         total = sum(verdict.not_applicable.values())
         parts.append(f"{total} pairs not applicable")
+    while len(parts) > 1 and len("; ".join(parts)) >= width:
+        parts.pop()
     lines = _wrap("; ".join(parts) + ".", width, 1) if parts else []
     by_row: dict[str, list[str]] = {}
     for unit, row in verdict.leaders.items():
@@ -132,7 +135,7 @@ def _endings(verdict: Verdict, width: int) -> list[str]:
     if len(by_row) < 2:
         return lines
     listed = ", ".join(f"{name} in {' and '.join(units)}" for name, units in by_row.items())
-    return lines + _wrap(f"The leader changes with the unit: {listed}.", width, 1)
+    return lines + _wrap(f"Leaders differ by unit: {listed}.", width, 1)
 
 
 def _lints(lints: Sequence[Lint], width: int, room: int) -> list[str]:

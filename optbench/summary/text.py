@@ -61,8 +61,8 @@ def title(summary: Summary) -> str:
     """What was compared, in one line."""
     problems, optimizers = (_distinct(summary.pairs, name) for name in ("problem", "optimizer"))
     starts = max((pair.starts or 0 for pair in summary.pairs), default=0)
-    counts = [(len(problems), "problem"), (len(optimizers), "optimizer"), (starts, "start")]
-    sizes = " x ".join(f"{n} {noun}{'s' * (n != 1)}" for n, noun in counts if n)
+    sizes_of = [(len(problems), "problem"), (len(optimizers), "optimizer"), (starts, "start")]
+    sizes = " x ".join(f"{n} {noun}{'s' * (n != 1)}" for n, noun in sizes_of if n)
     budget = f", budget {_amount(summary.budget)} gradients" if summary.budget else ""
     return f"{summary.name}: {sizes}{budget}"
 
@@ -85,12 +85,12 @@ def _how_tuned(pairs: Sequence[Pair]) -> str:
 
 def _endings(endings: Mapping[str, int]) -> list[str]:
     runs = sum(endings.values())
-    return [f"All {runs:,} runs at all settings: {_counts(endings)}."] if runs else []
+    return [f"All {runs:,} runs at all settings: {counts(endings)}."] if runs else []
 
 
 def _progress(summary: Summary) -> str:
-    counts = collections.Counter(pair.status for pair in summary.pairs)
-    parts = [f"{count} {status}" for status, count in counts.items()]
+    statuses = collections.Counter(pair.status for pair in summary.pairs)
+    parts = [f"{count} {status}" for status, count in statuses.items()]
     failed = next((pair for pair in summary.pairs if pair.status == "failed"), None)
     why = f" ({_named(failed)}: {textwrap.shorten(failed.message, 80)})" if failed else ""
     seconds = f"Compiled in {summary.compile_seconds:.1f} s, ran in {summary.run_seconds:.1f} s."
@@ -132,7 +132,7 @@ def pair_cells(pair: Pair) -> tuple[str, ...]:
         return (pair.problem, pair.optimizer, UNKNOWN, UNKNOWN, pair.status, *[UNKNOWN] * 3, "")
     reached = f"{pair.reached}/{pair.starts}"
     shown = target_text(pair.target), reached, _cost(pair), _setting(pair), _decades(pair.basin)
-    return pair.problem, pair.optimizer, *shown, _rate(pair), _counts(pair.failures)
+    return pair.problem, pair.optimizer, *shown, _rate(pair), counts(pair.failures)
 
 
 def _by_problem(pairs: Sequence[Pair], width: int) -> list[str]:
@@ -180,7 +180,7 @@ def _optimizer_cells(standing: Standing) -> tuple[str, ...]:
         str(standing.fastest),
         UNKNOWN if standing.ratio is None else f"{number(standing.ratio)}x",
         _decades(standing.basin),
-        _counts(standing.failures),
+        counts(standing.failures),
     )
 
 
@@ -236,7 +236,8 @@ def _decades(basin: float | None) -> str:
     return UNKNOWN if basin is None else f"{basin:.1f}"
 
 
-def _counts(endings: Mapping[str, int]) -> str:
+def counts(endings: Mapping[str, int]) -> str:
+    """How runs ended, and how many."""
     return ", ".join(f"{n:,} {_SHORT.get(kind, kind)}" for kind, n in endings.items())
 
 
