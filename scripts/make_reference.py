@@ -14,6 +14,7 @@ import optbench
 from optbench.figures import drawings, save
 from optbench.figures.runs import problem_runs
 from optbench.report.page import write_page
+from optbench.report.verdict import verdict_text
 from optbench.study import load_study
 
 REFERENCE = Path(__file__).parents[1] / "results" / "reference"
@@ -37,7 +38,9 @@ def main() -> None:
     summary = results.summary()
     figures = REFERENCE / "figures"
     figures.mkdir(parents=True, exist_ok=True)
-    (REFERENCE / "summary.txt").write_text(summary.text() + "\n", encoding="utf-8")
+    verdict = optbench.reach_verdict(optbench.compare_rows(results), study=results.study)
+    text = f"{verdict_text(verdict)}\n\n{summary.text()}\n"
+    (REFERENCE / "summary.txt").write_text(text, encoding="utf-8")
     write_page(results, summary, REFERENCE)
     for problem, kinds in KEPT.items():
         runs = problem_runs(results, problem)

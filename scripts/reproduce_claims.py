@@ -2,11 +2,12 @@
 
 Examples:
     python scripts/reproduce_claims.py
-    python scripts/reproduce_claims.py my_folder
+    python scripts/reproduce_claims.py --to my_folder
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -21,8 +22,13 @@ FOLDER = Path("results/reference/claims")
 WIDTH = 112
 
 
-def main(folder: Path = FOLDER) -> int:
+def main() -> int:
     """Run what is missing of each study; 1 where a verdict is not as expected, else 0."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--to", type=Path, default=FOLDER, help="folder of the verdicts")
+    folder = parser.parse_args().to
     enable_compilation_cache()
     folder.mkdir(parents=True, exist_ok=True)
     surprises = 0
@@ -37,4 +43,4 @@ def main(folder: Path = FOLDER) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*map(Path, sys.argv[1:2])))
+    sys.exit(main())
