@@ -490,7 +490,8 @@ def test_equal_results_give_equal_bytes_whatever_a_user_has_set(results, tmp_pat
     with matplotlib.rc_context({"font.size": 30, "svg.hashsalt": "other", "axes.grid": False}):
         second = plot(results, tmp_path / "second")
     kinds = ["convergence", "sensitivity", "trajectories", "each-trajectory"]
-    assert [path.name for path in first] == [f"{kind}-bowl.svg" for kind in kinds]
+    names = [*(f"{kind}-bowl.svg" for kind in kinds), "tunability.svg"]
+    assert [path.name for path in first] == names
     assert [a.read_bytes() for a in first] == [b.read_bytes() for b in second]
     assert not any(b"<dc:date>" in path.read_bytes() for path in first)
     assert max(path.stat().st_size for path in first) < 2e6
@@ -527,6 +528,7 @@ def test_problems_with_similar_labels_have_files_of_their_own(tmp_path):
     assert names == ["convergence-a_b_1", "sensitivity-a_b_1"] + [
         "convergence-a_b_1-2",
         "sensitivity-a_b_1-2",
+        "tunability",
     ]
 
 

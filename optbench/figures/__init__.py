@@ -13,12 +13,15 @@ from typing import Literal, get_args
 
 from matplotlib.figure import Figure
 
+from optbench.comparison import compare_rows
 from optbench.database import said_plainly
 from optbench.errors import OptbenchError
 from optbench.figures import convergence, sensitivity, style, trajectories
 from optbench.figures.diagnostics import diagnostic_figures
 from optbench.figures.runs import ProblemRuns, problem_runs
+from optbench.figures.tunability import tunability_figure
 from optbench.results import Results
+from optbench.verdict.tunability import tunability
 
 Format = Literal["svg", "png"]
 Drawing = Callable[[ProblemRuns], Figure]
@@ -30,6 +33,8 @@ def plot(
     results: Results, folder: str | Path, *, format: str = "svg", workers: int = 1
 ) -> tuple[Path, ...]:
     """Write all figures of a study; the same results give the same bytes.
+
+    Of the study: `tunability` (what the best of k trials is expected to cost), where it was tuned.
 
     Per problem: `convergence` (merit against cost, with fitted rates), `sensitivity` (cost against
     the learning rate) and, in two dimensions, `trajectories` (a few paths over contours) and
@@ -65,7 +70,18 @@ def plot(
             with ProcessPoolExecutor(workers, spawn, signal.signal, ignore) as pool:
                 stored = itertools.repeat(results.folder)
                 list(pool.map(_draw_stored, stored, planned.keys(), planned.values()))
-    return tuple(path for paths in planned.values() for path in paths)
+        of_study = _draw_study(results, folder, format)
+    return (*(path for paths in planned.values() for path in paths), *of_study)
+
+
+def _draw_study(results: Results, folder: Path, format: str) -> list[Path]:
+    """Draw what is of no single problem."""
+    curves = tunability(compare_rows(results))
+    if all(len(curve) == 1 for curve in curves.values()):
+        return []
+    path = folder / f"tunability.{format}"
+    save(tunability_figure(curves), path)
+    return [path]
 
 
 def _planned(results: Results, folder: Path, format: str) -> dict[str, list[Path]]:

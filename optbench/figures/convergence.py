@@ -37,7 +37,7 @@ _SENTENCE = {
 
 @style.house_style()
 def convergence(runs: ProblemRuns) -> Figure:
-    """Merit against cost on one problem, each optimizer at its best setting.
+    """Merit against cost on one problem, each optimizer at its tuned setting.
 
     The median over starts with the range of all starts as a band, and the fitted rate, dashed,
     where there is one. More optimizers than `style.PER_PANEL` go to several panels, which show
@@ -160,4 +160,4 @@ def _caption(runs: ProblemRuns) -> str:
     seeds = max((len(t.trajectory.seeds) for t in runs.tuned.values()), default=0)
     over = f"the median of {seeds} starts, band: all of them" if seeds > 1 else "one start"
     dashed = "" if merit == "escape" else "; dashed black: the fitted rate"
-    return f"How to read: {over}, each optimizer at its best setting{dashed}; {_SENTENCE[merit]}."
+    return f"How to read: {over}, each optimizer at its tuned setting{dashed}; {_SENTENCE[merit]}."

@@ -140,7 +140,7 @@ def fit(tuned: Tuned, problem: ProblemRecord) -> Fit:
     where it is within a factor `CLOSE` of them.
 
     Args:
-        tuned: runs and their best setting.
+        tuned: runs and their tuned setting.
         problem: its record.
     """
     trajectory, nothing = tuned.trajectory, np.array([])

@@ -1,4 +1,4 @@
-"""What was measured along the path, of each optimizer at its best setting from the first start."""
+"""What was measured along the path, of each optimizer at its tuned setting from the first start."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Panel:
     """One pair of axes.
 
     Attributes:
-        values: runs of an optimizer -> [T] at its best setting; None where nothing was measured.
+        values: runs of an optimizer -> [T] at its tuned setting; None where nothing was measured.
         label: of the vertical axis.
         scale: of the vertical axis.
         limits: of the vertical axis; None for what the values need.
@@ -63,7 +63,7 @@ def is_measured(runs: ProblemRuns) -> bool:
 
 
 def measured(tuned: Tuned, name: str) -> np.ndarray | None:
-    """[T] one diagnostic at the best setting from the first start; None where it is not known."""
+    """[T] one diagnostic at the tuned setting from the first start; None where it is not known."""
     found = tuned.trajectory.diagnostics.get(name)
     if found is None or np.isnan(found[0, tuned.setting]).all():
         return None
@@ -236,7 +236,7 @@ def _draw(
     absent = [n for n in names if all(p.values(runs.tuned[n]) is None for r in rows for p in r)]
     lines = {line.get_label(): line for axes in grid.flat for line in axes.get_lines()}
     shown = [lines[_legend(runs, name)] for name in names if name not in absent]
-    first = "the first start, each optimizer at its best setting"
+    first = "the first start, each optimizer at its tuned setting"
     unmeasured = f"Not measured: {', '.join(absent)}." if absent else ""
     texts = f"How to read: {first}; {told}.", unmeasured, runs.missing
     style.add_caption(figure, *texts, reserve=below)

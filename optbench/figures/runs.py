@@ -1,4 +1,4 @@
-"""What the figures of one problem draw: its trajectories, each at its best setting."""
+"""What the figures of one problem draw: its trajectories, each at its tuned setting."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ class Tuned:
 
     @property
     def setting_text(self) -> str:
-        """The best setting in words, as plain text; empty where nothing is swept."""
+        """The tuned setting in words, as plain text; empty where nothing is swept."""
         settings = self.trajectory.settings.items()
-        texts = (f"{name.replace('_', ' ')} {v[self.setting]:.2g}" for name, v in settings)
+        texts = (f"{name.replace('_', ' ')} {v[self.setting]:.3g}" for name, v in settings)
         return plain(", ".join(texts))
 
     @property
     def failures_text(self) -> str:
-        """How many starts end in a failure at the best setting, by kind; empty where none does."""
+        """How many starts end in a failure at the tuned setting, by kind; empty where none does."""
         status = self.trajectory.status[:, self.setting]
         counts = {kind: int((status == kind).sum()) for kind in FAILURES}
         texts = (f"{n} of {len(status)} starts {kind}" for kind, n in counts.items() if n)

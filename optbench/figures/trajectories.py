@@ -28,7 +28,7 @@ INCOMPARABLE = 10.0  # of a region, beyond which its axes have different units
 FINE = 0.05  # the height of a region below which its ticks have many digits
 LABEL_WIDTH = 30
 CAPTION = (
-    "How to read: paths start at the white circle, each optimizer at its best setting; marks are "
+    "How to read: paths start at the white circle, each optimizer at its tuned setting; marks are "
     "steps 1, 2, 4, 8, ..., thin lines skip steps, and "
 )
 _ENDING = {
@@ -39,7 +39,7 @@ _ENDING = {
 
 
 def path_of(tuned: Tuned) -> np.ndarray | None:
-    """[T, 2] the points of the shown start at the best setting; None where they were not kept.
+    """[T, 2] the points of the shown start at the tuned setting; None where they were not kept.
 
     It ends where the lane does, or where a point is not finite.
     """
@@ -66,7 +66,7 @@ def marked_steps(steps: np.ndarray) -> list[int]:
 def overlay(runs: ProblemRuns) -> Figure:
     """The paths of a few optimizers from one start over the contours of f.
 
-    One of each family is shown, at its best setting; or, where natural gradient applies, the
+    One of each family is shown, at its tuned setting; or, where natural gradient applies, the
     methods that it is to be compared with. Longer paths lie deeper; one that would cover the rest
     is left out, and named below the picture.
 
@@ -137,7 +137,7 @@ def _length(path: np.ndarray, longest_step: float) -> float:
 
 @style.house_style()
 def multiples(runs: ProblemRuns) -> Figure:
-    """One small picture per optimizer: its path from one start, at its best setting.
+    """One small picture per optimizer: its path from one start, at its tuned setting.
 
     Raises:
         OptbenchError: the problem has no stored surface.
