@@ -23,7 +23,13 @@ from optbench.tracks import (
 )
 from optbench.trajectory import Trajectory
 
-UNITS = ("gradients", "steps", "samples", "seconds")  # that cost is counted in
+UNITS = {  # what cost is counted in -> what it is called in a sentence
+    "gradients": "gradients",
+    "measured": "gradients at measured prices",
+    "steps": "steps",
+    "samples": "samples",
+    "seconds": "seconds",
+}
 
 CENSORED = 10.0  # a failure counts as this many budgets
 
@@ -132,7 +138,8 @@ class Comparison:
         Args:
             rows: R of them.
             problems: P labels on which all of them have run.
-            unit: what cost is counted in; seconds are shared evenly by the lanes of a program.
+            unit: what cost is counted in; "measured" is gradients at
+                measured prices; seconds are shared evenly by the lanes of a program.
             target: its index; the one settings were chosen for if not given.
 
         Returns:
@@ -176,6 +183,12 @@ def _in_unit(outcome: Outcome, problem: ProblemRecord, unit: str, *, at_target: 
         return steps * (outcome.seconds_per_step or math.nan)
     if unit == "samples":
         return samples(calls, problem)
+    if unit == "measured":
+        if problem.prices is None:
+            raise OptbenchError(
+                f"no prices were measured on {problem.label}", "run with --measured-prices"
+            )
+        return np.asarray(sum(problem.prices[kind] * counts for kind, counts in calls.items()))
     return gradients if unit == "gradients" else steps
 
 

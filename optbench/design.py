@@ -76,6 +76,8 @@ class Study:
         learning_rate: values to run at in place of a search; what is shown is then the best in
             hindsight.
         prices: gradient-equivalents per kind of oracle call.
+        measured_prices: whether to time the oracle calls of every problem before it runs, to show
+            costs at these prices too; budgets stay at the declared ones.
         diagnostics: whether to measure curvature, directions and sizes along the path, off the
             clock, for all learning rates at the first start.
     """
@@ -94,6 +96,7 @@ class Study:
     precision: str = "float64"
     learning_rate: LogGrid | None = None
     prices: Prices = Prices()
+    measured_prices: bool = False
     diagnostics: bool = False
 
     def __post_init__(self) -> None:
@@ -259,6 +262,7 @@ _STUDY: dict[str, Reader] = {
     "precision": _text,
     "learning_rate": functools.partial(_record, LogGrid, _grid),
     "prices": functools.partial(_record, Prices, dict.fromkeys(Prices._fields, _number)),
+    "measured_prices": _truth,
     "diagnostics": _truth,
 }
 

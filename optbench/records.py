@@ -54,6 +54,8 @@ class ProblemRecord:
         failure: why it could not be built, in one line; then it has no finished cell.
         num_rows: rows of its data; 0 where it is no finite sum.
         sample_fraction: the share of them that a sampled call sees; 1 where none is sampled.
+        prices: kind of oracle call -> its price as it was measured, in whole values and gradients;
+            None where none was.
         family: the module of the catalog that it comes from, such as "quadratics"; empty if none.
     """
 
@@ -76,6 +78,7 @@ class ProblemRecord:
     failure: str | None = None
     num_rows: int = 0
     sample_fraction: float = 1.0
+    prices: Mapping[str, float] | None = None
     family: str = ""
 
     @property

@@ -32,7 +32,7 @@ CREATE TABLE problems (
     minimum_kind TEXT, saddle REAL, stochastic INTEGER NOT NULL, convex INTEGER, smoothness REAL,
     strong_convexity REAL, noise_floor REAL, source TEXT NOT NULL, merit TEXT NOT NULL,
     region TEXT, coordinates TEXT, failure TEXT, num_rows INTEGER NOT NULL,
-    sample_fraction REAL NOT NULL, family TEXT NOT NULL, arrays BLOB NOT NULL
+    sample_fraction REAL NOT NULL, prices TEXT, family TEXT NOT NULL, arrays BLOB NOT NULL
 );
 CREATE TABLE groups (id INTEGER PRIMARY KEY, problem TEXT NOT NULL, members TEXT NOT NULL);
 CREATE TABLE shown (
@@ -135,6 +135,12 @@ class Store:
             rows = [(position, *row) for position, row in enumerate(shown)]
             connection.executemany("INSERT INTO shown VALUES (?, ?, ?, ?)", rows)
 
+    def keep_prices(self, problem: str, prices: Mapping[str, float]) -> None:
+        """Keep what oracle calls cost on a problem, as it was measured."""
+        with self._transaction() as connection:
+            change = "UPDATE problems SET prices = ? WHERE label = ?"
+            connection.execute(change, [json.dumps(dict(prices)), problem])
+
     def finished(self) -> set[str]:
         """Keys of all cells ever computed that did not fail, nor did what extends their search."""
         query = """
@@ -206,7 +212,8 @@ def _problem_row(record: ProblemRecord) -> dict[str, Any]:
     minimizer, surface = row.pop("minimizer"), row.pop("surface")
     arrays = {} if minimizer is None else {"minimizer": minimizer}
     arrays |= {} if surface is None else vars(surface)
-    listed = {name: row[name] and json.dumps(row[name]) for name in ("region", "coordinates")}
+    texts = ("region", "coordinates", "prices")
+    listed = {name: row[name] and json.dumps(row[name]) for name in texts}
     return {**row, **listed, "arrays": pack(arrays, {})}
 
 
@@ -220,6 +227,7 @@ def read_problem(row: Mapping[str, Any]) -> ProblemRecord:
     surface = Surface(arrays["x"], arrays["y"], arrays["values"]) if "x" in arrays else None
     noise_floor = float("nan") if row["noise_floor"] is None else row["noise_floor"]
     changed = {"region": region, "coordinates": coordinates, "convex": convex}
+    changed |= {"prices": row["prices"] and json.loads(row["prices"])}
     changed |= {"stochastic": bool(row["stochastic"]), "surface": surface}
     changed |= {"minimizer": arrays.get("minimizer")}
     return ProblemRecord(**{**values, **changed, "noise_floor": noise_floor})

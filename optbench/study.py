@@ -21,6 +21,7 @@ from optbench.instance import Instance, make_instance
 from optbench.labels import family_of, problem_builder
 from optbench.method import Method, find_method
 from optbench.optimizers.names import known_optimizers
+from optbench.pricing import measure_prices
 from optbench.problem import Problem
 from optbench.program import SEARCH_OPTIONS
 from optbench.records import Cell, ProblemRecord
@@ -152,6 +153,9 @@ def run_parts(
             batches = without_reusable(batches, store, keep=True)
         if place is not None:
             _write_study(place / STUDY_FILE, study)
+        if study.measured_prices:
+            for label, instance in {batch.problem: batch.instance for batch in batches}.items():
+                store.keep_prices(label, measure_prices(instance.problem, instance.plan))
         total = len(study.problems) * len(study.optimizers)
         pending = len(unbuilt) + sum(len(batch.pending) for batch in batches)
         tell(StudyStarted(total=total, finished=total - pending))

@@ -198,7 +198,7 @@ def test_a_study_killed_twenty_times_continues_as_if_nothing_had_been(
     assert sorted(p.name for p in tmp_path.iterdir()) == [database.FILE, "study.toml"]
 
 
-FORGETFUL = "optbench.store.Store.statuses = lambda store: {}"
+FORGETFUL = "optbench.store.Store.finished = lambda store: set()"
 IN_PIECES = """
 import contextlib
 optbench.store.Store._transaction = lambda store: contextlib.nullcontext(store.connection)

@@ -40,10 +40,11 @@ _EXAMPLES = examples(
 @click.option("--reference", metavar="LABEL", help="The optimizer that all are held against.")
 @click.option(
     "--unit",
-    type=click.Choice(["gradients", "steps", "samples", "seconds"]),
+    type=click.Choice(["gradients", "measured", "steps", "samples", "seconds"]),
     default="gradients",
     show_default=True,
-    help="What cost is counted in.",
+    help="What cost is counted in; measured: in gradients at the prices that "
+    "`optbench run --measured-prices` found.",
 )
 @click.option(
     "--format",

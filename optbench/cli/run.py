@@ -73,6 +73,12 @@ _EXAMPLES = examples(
     "not of scipy's solvers, which keep their states to themselves.",
 )
 @click.option(
+    "--measured-prices",
+    is_flag=True,
+    default=None,
+    help="Time the oracle calls of every problem, to show costs at these prices too.",
+)
+@click.option(
     "--dry-run",
     is_flag=True,
     help="Say what would run, how long and in how much memory; run nothing.",

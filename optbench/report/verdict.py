@@ -7,6 +7,7 @@ import math
 import textwrap
 from collections.abc import Sequence
 
+from optbench.comparison import UNITS
 from optbench.summary.text import counts
 from optbench.tracks import Row
 from optbench.verdict import Sentence, Verdict, power
@@ -131,10 +132,10 @@ def _endings(verdict: Verdict, width: int) -> list[str]:
     lines = _wrap("; ".join(parts) + ".", width, 1) if parts else []
     by_row: dict[str, list[str]] = {}
     for unit, row in verdict.leaders.items():
-        by_row.setdefault(row.optimizer, []).append(unit)
+        by_row.setdefault(row.optimizer, []).append(UNITS[unit])
     if len(by_row) < 2:
         return lines
-    listed = ", ".join(f"{name} in {' and '.join(units)}" for name, units in by_row.items())
+    listed = "; ".join(f"{name} in {', '.join(units)}" for name, units in by_row.items())
     return lines + _wrap(f"Leaders differ by unit: {listed}.", width, 1)
 
 

@@ -52,7 +52,7 @@ class Sentence:
         """The claim in full."""
         row, reference = self.contrast.row.optimizer, self.contrast.reference.optimizer
         goal = "escapes" if self.kind == "saddle" else f"reaches {power(self.target)}"
-        what = f"in {self.ratio} the {self.unit} of {reference}"
+        what = f"in {self.ratio} the {UNITS[self.unit]} of {reference}"
         if not self.contrast.evidence.reached and not self.contrast.evidence.reference_reached:
             return f"{row}, like {reference}, {goal} on {self._support(reference)}"
         return f"{row} {goal} {what} on {self._support(reference)}; {self.belief}"
@@ -235,7 +235,7 @@ def reach_verdict(
         budget=comparison.budget,
         reference=against,
         leader=order[0],
-        leaders={u: row for u in UNITS if (row := leader_by(comparison, against, u)) is not None},
+        leaders=_leaders(comparison, against),
         seeds=max((len(o.status) for o in comparison.outcomes.values()), default=0),
         problems=tuple(comparison.applicable([against])),
         reached_by_none=_reached_by_none(comparison),
@@ -318,6 +318,14 @@ def _pairs_by_status(comparison: Comparison) -> dict[str, list[tuple[str, str]]]
     for pair, status in comparison.statuses.items():
         found[status].append(pair)
     return found
+
+
+def _leaders(comparison: Comparison, reference: Row) -> dict[str, Row]:
+    """Unit -> who leads in it; at measured prices where they were measured."""
+    priced = all(problem.prices is not None for problem in comparison.problems.values())
+    units = [unit for unit in UNITS if unit != "measured" or priced]
+    found = {unit: leader_by(comparison, reference, unit) for unit in units}
+    return {unit: row for unit, row in found.items() if row is not None}
 
 
 def _missed(comparison: Comparison) -> tuple[dict[str, int], int]:
