@@ -15,6 +15,7 @@ from optbench.optimizers.first_order.accelerated import (
     optimized_gradient,
     triple_momentum,
 )
+from optbench.optimizers.first_order.anderson import _shortest
 from optbench.optimizers.first_order.gradient_descent import gradient_descent
 from optbench.optimizers.first_order.momentum import momentum
 from optbench.optimizers.first_order.step_sizes import (
@@ -499,3 +500,23 @@ def test_a_fixed_order_is_slower_than_a_random_one_on_its_worst_case():
         for optimizer in (cyclic_coordinate_descent(1.0), random_coordinate_descent(1.0))
     )
     assert random < cyclic / 2
+
+
+def test_anderson_mixes_residuals_of_any_size_alike_and_none_that_is_no_number():
+    rng = np.random.default_rng(0)
+    changes, residual = rng.standard_normal((6, 3)), rng.standard_normal(6)
+    with jax.enable_x64(True):
+        wanted = _shortest(jnp.asarray(changes), jnp.asarray(residual))
+        np.testing.assert_allclose(
+            wanted, np.linalg.lstsq(changes, residual, rcond=None)[0], rtol=1e-12
+        )
+        for power in (-900, 900):  # squared, they would leave the range of float64
+            huge = [jnp.asarray(part * 2.0**power) for part in (changes, residual)]
+            np.testing.assert_array_equal(_shortest(*huge), wanted)
+        for wrong in (np.nan, np.inf):
+            spoiled = changes.copy()
+            spoiled[1, 2] = wrong
+            np.testing.assert_array_equal(_shortest(jnp.asarray(spoiled), jnp.asarray(residual)), 0)
+            np.testing.assert_array_equal(
+                _shortest(jnp.asarray(changes), jnp.full(6, wrong)), np.zeros(3)
+            )

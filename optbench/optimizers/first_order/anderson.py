@@ -54,8 +54,22 @@ def anderson(learning_rate: Scalar = 0.1, memory: int = 5) -> Optimizer:
 
         residuals = remember(state.residual_changes, residual, state.residual)
         images = remember(state.image_changes, image, state.image)
-        gamma = jnp.linalg.lstsq(residuals, residual)[0]
+        gamma = _shortest(residuals, residual)
         point = trees.unpack(trees.layout_of(evaluation.params), image - images @ gamma)
         return Step(point, _History(residuals, images, residual, image, state.count + 1))
 
     return Optimizer(init, step)
+
+
+def _shortest(changes: jax.Array, residual: jax.Array) -> jax.Array:
+    """The shortest gamma of least |r - R gamma|; 0 where R or r is not finite.
+
+    Divided by a power of two, which changes no digit: the singular values of a matrix whose entries
+    overflow when squared, or are no numbers, are searched for without end by LAPACK.
+    """
+    _, exponent = jnp.frexp(jnp.max(jnp.abs(changes), initial=0.0))
+    finite = jnp.isfinite(changes).all() & jnp.isfinite(residual).all()
+    scaled, aim = (
+        jnp.where(finite, jnp.ldexp(part, -exponent), 0.0) for part in (changes, residual)
+    )
+    return jnp.linalg.lstsq(scaled, aim)[0]
