@@ -129,7 +129,8 @@ def best_setting(
     if final_merit is None:
         final = np.zeros(costs.shape[1])
     else:
-        final = np.median(np.nan_to_num(np.asarray(final_merit, float), nan=math.inf), axis=0)
+        with np.errstate(over="ignore", invalid="ignore"):  # the mean of two huge merits
+            final = np.median(as_costs(final_merit), axis=0)
     medians = np.median(costs, axis=0)
     records = []
     for k in range(costs.shape[2]):

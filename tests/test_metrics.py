@@ -374,3 +374,11 @@ def test_no_lane_is_lost(ends):
     counted = sum(metrics.count_failures(np.array(ends)).values())
     fine = sum(end in (Status.REACHED, Status.NOT_APPLICABLE) for end in ends)
     assert counted + fine == len(ends)
+
+
+def test_huge_merits_at_the_end_are_no_warning():
+    costs = np.full((2, 2, 1), np.nan)
+    (found,) = metrics.best_setting(costs, np.array([[1.5e308, 1.0], [1.6e308, 2.0]]))
+    assert found.index == 1
+    (found,) = metrics.best_setting(costs, np.array([[np.nan, np.inf], [1.0, np.inf]]))
+    assert found.index == 0
