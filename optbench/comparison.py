@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from optbench.errors import OptbenchError, unknown_name
+from optbench.metrics import as_costs
 from optbench.records import Cell, ProblemRecord
 from optbench.results import Results
 from optbench.tracks import Row as Row
@@ -77,8 +78,7 @@ class Outcome:
     @property
     def median(self) -> float:
         """Median cost to the target over seeds, infinite where half of them or more fail."""
-        costs = self.hit_costs[:, self.target]
-        return float(np.median(np.where(np.isnan(costs), math.inf, costs)))
+        return float(np.median(as_costs(self.hit_costs[:, self.target])))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -169,7 +169,7 @@ class Comparison:
             raise OptbenchError(f"{row} is {status} on {problem}", "leave the problem out")
         k = outcome.target if target is None else min(target, len(outcome.targets) - 1)
         costs = _in_unit(outcome, self.problems[problem], unit, at_target=True)
-        return np.where(np.isnan(costs[:, k]), math.inf, costs[:, k])
+        return as_costs(costs[:, k])
 
 
 def _in_unit(outcome: Outcome, problem: ProblemRecord, unit: str, *, at_target: bool) -> np.ndarray:
@@ -316,5 +316,4 @@ def _repeated(log: Trajectory, judged: Trajectory, index: int) -> int:
 
 def trial_costs(log: Trajectory, trials: int, target: int) -> np.ndarray:
     """[k] median cost of every trial on the seeds it was tuned on, infinite where most fail."""
-    costs = tuning(log).hit_costs[:, :trials, target]
-    return np.median(np.where(np.isnan(costs), math.inf, costs), axis=0)
+    return np.median(as_costs(tuning(log).hit_costs[:, :trials, target]), axis=0)

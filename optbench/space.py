@@ -15,6 +15,7 @@ from optbench.errors import OptbenchError
 from optbench.method import Method
 
 Scale = Literal["log", "log of 1 - x"]
+Side = Literal["low", "high"]  # an end of an axis
 Space = Mapping[str, "Axis"]
 
 MOST_AXES = 8  # of a space
@@ -56,7 +57,7 @@ class Axis:
             return self.low * (self.high / self.low) ** shares
         return 1 - (1 - self.low) * ((1 - self.high) / (1 - self.low)) ** shares
 
-    def beyond(self, side: Literal["low", "high"]) -> Axis:
+    def beyond(self, side: Side) -> Axis:
         """As much again of the logarithmic range, beyond one end of it."""
         ratio = self.high / self.low
         if side == "low":

@@ -11,7 +11,7 @@ import numpy as np
 
 from optbench.arguments import RATE
 from optbench.method import Method
-from optbench.space import Axis, Space, sobol_trials, space_of
+from optbench.space import Axis, Side, Space, sobol_trials, space_of
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -63,7 +63,7 @@ def propose(
     return Trials(space=space, settings=settings, num=num, default_source=default_source)
 
 
-def edges(space: Space, settings: Mapping[str, np.ndarray], index: int) -> dict[str, str]:
+def edges(space: Space, settings: Mapping[str, np.ndarray], index: int) -> dict[str, Side]:
     """The axes at whose edge a trial lies, no other being further out: name -> low or high.
 
     Args:
@@ -71,7 +71,7 @@ def edges(space: Space, settings: Mapping[str, np.ndarray], index: int) -> dict[
         settings: name -> [num] values of the trials.
         index: of the trial.
     """
-    found = {}
+    found: dict[str, Side] = {}
     for name, axis in space.items():
         values = settings[name]
         if axis.extends and values[index] in (values.min(), values.max()):
@@ -79,14 +79,14 @@ def edges(space: Space, settings: Mapping[str, np.ndarray], index: int) -> dict[
     return found
 
 
-def extended(trials: Trials, sides: Mapping[str, str]) -> Trials:
+def extended(trials: Trials, sides: Mapping[str, Side]) -> Trials:
     """As many trials again, beyond the edges of a space where the best one lay.
 
     Args:
         trials: those that were tried.
         sides: axis -> low or high.
     """
-    space = {n: a.beyond(sides[n]) if n in sides else a for n, a in trials.space.items()}  # type: ignore[arg-type]
+    space = {n: a.beyond(sides[n]) if n in sides else a for n, a in trials.space.items()}
     found = sobol_trials(space, trials.num)
     settings = {name: np.append(values, values[0]) for name, values in found.items()}
     return Trials(space=space, settings=settings, num=trials.num)

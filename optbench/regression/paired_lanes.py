@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from optbench import metrics
+from optbench.tracks import best_index, tuning
 from optbench.trajectory import TUNING_SEEDS_FROM, Trajectory
 
 SAME_SETTING = 1e-12  # relative: a grid is laid by powers, whose last digit is the platform's
@@ -103,8 +104,5 @@ def judged_settings(log: Trajectory, trials: int) -> np.ndarray:
     hindsight where there are none. Were one version's setting taken for both, the other would pay
     for the luck in that choice.
     """
-    tuned = np.asarray(log.seeds) >= TUNING_SEEDS_FROM
-    rows = tuned if tuned.any() else ~tuned
-    tried = slice(trials or log.value.shape[1])
-    final = log.at_end(log.merit_values)[rows, tried]
-    return np.array([b.index or 0 for b in metrics.best_setting(log.hit_costs[rows, tried], final)])
+    tuned = tuning(log)
+    return np.array([best_index(tuned, trials, k) for k in range(len(log.targets))])
