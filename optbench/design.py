@@ -20,7 +20,7 @@ from optbench.errors import OptbenchError, unknown_name
 from optbench.oracle import Prices
 from optbench.plan import Plan
 from optbench.shipped import load_named, shipped_files
-from optbench.trajectory import HEADLINE, TARGETS
+from optbench.trajectory import TARGETS, headline_of
 
 
 def _require_positive(name: str, value: float | int) -> None:
@@ -152,7 +152,7 @@ class Study:
         """The target that settings are tuned for."""
         if self.target is not None:
             return self.target
-        return HEADLINE if HEADLINE in self.targets else self.targets[-1]
+        return headline_of(self.targets)
 
     def search(self) -> Search:
         """Over what hyperparameters are searched."""

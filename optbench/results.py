@@ -22,7 +22,7 @@ from optbench.records import Surface as Surface
 from optbench.records import unpack_trajectory
 from optbench.store import read_problem
 from optbench.summary import Summary, summarize
-from optbench.trajectory import HEADLINE, TARGETS, Trajectory
+from optbench.trajectory import TARGETS, Trajectory, headline_of
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -65,8 +65,8 @@ class Results:
     @property
     def target(self) -> float:
         """The target that settings were tuned for, as a fraction of the merit at the start."""
-        targets = self.study.get("targets", TARGETS)
-        return self.study.get("target", HEADLINE if HEADLINE in targets else targets[-1])
+        named = self.study.get("target")
+        return headline_of(self.study.get("targets", TARGETS)) if named is None else named
 
     def cell(self, problem: str, optimizer: str) -> Cell | None:
         """The cell of a pair; None where it is unfinished.
