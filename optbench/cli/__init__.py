@@ -14,6 +14,7 @@ from optbench.cli.listing import list_catalog
 from optbench.cli.manners import Program, examples
 from optbench.cli.rates import rates
 from optbench.cli.reading import export, plot, show
+from optbench.cli.report import report
 from optbench.cli.run import run
 
 _EXAMPLES = examples(
@@ -21,6 +22,7 @@ _EXAMPLES = examples(
     "optbench run --problem rosenbrock --optimizer adam    one pair",
     "optbench list problems                                what there is",
     "optbench compare results/quick                        who wins, by how much, how surely",
+    "optbench report results/quick                         one page with all figures, to play with",
     "optbench plot results/quick                           figures of a finished study",
     "optbench rates results/quick                          how fast its runs converge",
     "optbench diff results/old results/new                 what another version changed",
@@ -44,6 +46,7 @@ for _command in (
     rates,
     diff,
     claims,
+    report,
     plot,
     export,
     bounds,
