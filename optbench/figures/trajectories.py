@@ -14,6 +14,7 @@ from optbench.figures.contours import draw_contours, draw_scale, surface_of
 from optbench.figures.families import contrast, representatives
 from optbench.figures.runs import ProblemRuns, Tuned
 from optbench.records import ProblemRecord
+from optbench.trajectory import Trajectory
 
 START = 0  # index of the start that is shown
 COLUMNS = 3
@@ -48,12 +49,17 @@ def path_of(tuned: Tuned) -> np.ndarray | None:
     kept = np.flatnonzero(trajectory.recorded == lane)[:1]
     if not len(kept):
         return None
-    params = trajectory.params
-    leaves = list(params.values()) if isinstance(params, dict) else [params]
-    points = np.concatenate([leaf[kept[0]].reshape(leaf.shape[1], -1) for leaf in leaves], axis=-1)
+    points = points_of(trajectory, int(kept[0]))
     points = points[: trajectory.last[START, tuned.setting] + 1]
     finite = np.isfinite(points).all(-1)
     return points if finite.all() else points[: np.argmin(finite)]
+
+
+def points_of(trajectory: Trajectory, kept: int) -> np.ndarray:
+    """[T, n] the points of a recorded lane, given by its place among those, in one vector each."""
+    params = trajectory.params
+    leaves = list(params.values()) if isinstance(params, dict) else [params]
+    return np.concatenate([leaf[kept].reshape(leaf.shape[1], -1) for leaf in leaves], axis=-1)
 
 
 def marked_steps(steps: np.ndarray) -> list[int]:

@@ -10,6 +10,8 @@ from typing import Any
 from optbench.database import said_plainly
 from optbench.errors import OptbenchError
 from optbench.page.catalog import catalog
+from optbench.page.convergence import convergence
+from optbench.page.diagnostics import diagnostics
 from optbench.page.document import document
 from optbench.page.payload import pack
 from optbench.page.source import Source
@@ -19,7 +21,10 @@ from optbench.results import Results
 FILE = "report.html"
 
 Section = Callable[[Source], Any]  # what its script reads; None where there is nothing to show
-SECTIONS: Mapping[str, Section] = {}  # name, as its script has it -> section, in order
+SECTIONS: Mapping[str, Section] = {  # name, as its script has it -> section, in order
+    "convergence": convergence,
+    "diagnostics": diagnostics,
+}
 
 
 def write_report(

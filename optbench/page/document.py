@@ -17,6 +17,8 @@ SCRIPTS = (  # in the order in which they run
     "selection.js",
     "figure.js",
     "filters.js",
+    "convergence.js",
+    "diagnostics.js",
     "page.js",
 )
 POLICY = (

@@ -9,9 +9,13 @@ from pathlib import Path
 
 import tomli_w
 
+from optbench.catalog import collect
 from optbench.comparison import Comparison, compare_rows
+from optbench.errors import OptbenchError
 from optbench.figures.runs import ProblemRuns, problem_runs
 from optbench.figures.style import Style, assign_styles
+from optbench.optimizers.names import known_optimizers
+from optbench.report.rates import Catalogs
 from optbench.results import Results
 
 
@@ -23,11 +27,13 @@ class Source:
         results: of the study.
         folder: as the reader of the page names it in commands.
         bounds: folder of what `optbench bounds` wrote; None to show none.
+        problems: package or module in which theory looks problems up.
     """
 
     results: Results
     folder: str
     bounds: Path | None = None
+    problems: str = "problems"
 
     @functools.cached_property
     def comparison(self) -> Comparison:
@@ -48,3 +54,12 @@ class Source:
     def runs(self) -> Mapping[str, ProblemRuns]:
         """Problem -> its runs, each optimizer at its tuned setting."""
         return {label: problem_runs(self.results, label) for label in self.results.problems}
+
+    @functools.cached_property
+    def catalogs(self) -> Catalogs:
+        """Where theory looks labels up; of problems none, where their package is not there."""
+        try:
+            problems = collect(self.problems, "Problem")
+        except OptbenchError:
+            problems = {}
+        return Catalogs(problems, known_optimizers())

@@ -5,7 +5,8 @@
 //   read            one sentence: how to read it
 //   depends         keys of the selection that change it
 //   controls        optional: (bar, redraw) puts its own menus into the bar
-//   draw            () => { traces, layout, height?, alt } or { empty: why there is nothing }
+//   draw            () => { traces, layout, height?, alt } or { empty: why there is nothing }; with
+//                   `note`, what the reader must know of this drawing: what is left out, and why
 //   table           () => { columns, rows }: the numbers that are drawn
 //   command         () => the command that draws it on paper; null where there is none
 //   drawn           optional: (plot) after every drawing, to listen to Plotly's events
@@ -28,6 +29,7 @@ function addFigure(host, spec) {
   const plot = element("div", { class: "plot", role: "img", id: `figure-${spec.id}` });
   const bar = element("div", { class: "bar" });
   const code = element("code");
+  const note = element("p", { class: "note", "aria-live": "polite" });
   const box = element(
     "figure",
     { "data-figure": spec.id },
@@ -35,10 +37,11 @@ function addFigure(host, spec) {
     bar,
     plot,
     element("figcaption", {}, `How to read: ${spec.read}`),
+    note,
     element("div", { class: "tools" }, ...tools(spec, plot), code),
   );
   host.append(box);
-  const figure = { ...spec, box, plot, code, bar, dirty: true, visible: false };
+  const figure = { ...spec, box, plot, code, bar, note, dirty: true, visible: false };
   figures.push(figure);
   if (spec.controls) spec.controls(bar, () => redraw(figure));
   bar.hidden = !bar.childElementCount;
@@ -98,6 +101,7 @@ function drawNow(figure) {
   const drawing = figure.draw();
   const command = figure.command && figure.command();
   figure.code.textContent = command || "";
+  figure.note.textContent = drawing.note || "";
   if (drawing.empty) {
     Plotly.purge(figure.plot);
     figure.plot.style.height = "";
