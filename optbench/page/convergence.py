@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,24 +23,29 @@ from optbench.figures.runs import Tuned
 from optbench.figures.trajectories import points_of
 from optbench.page.source import Source
 from optbench.rates import Abstention
-from optbench.records import Cell, ProblemRecord
-from optbench.report.rates import PairRate, Theory, beside_theory, cells_of, known_problem
-from optbench.summary.pairs import Pair, common_target, measure
-from optbench.tracks import evaluation, headline_index, tuning
+from optbench.records import ProblemRecord
+from optbench.report.rates import (
+    COLUMNS,
+    PairRate,
+    Theory,
+    beside_theory,
+    cells_of,
+    known_problem,
+)
+from optbench.summary.pairs import Pair, common_target, measure_at
+from optbench.tracks import evaluation, headline_index, tracks_of, tuning
 from optbench.trajectory import Trajectory
 
 POINTS = 64  # of a curve, at most
 LINE_POINTS = 16  # of a line of a rate, at most
-NUMBERS = ("final", "hardest", "hardest_cost", "target", "cost", "seconds_per_step")
-
-Numbers = dict[str, float]
+NUMBERS = ("final", "hardest", "hardest_cost", "seconds_per_step")
 
 
 class Drawn(NamedTuple):
-    """One optimizer on one problem, in what its table and its curves show.
+    """One optimizer on one problem at one setting, in what its table and its curves show.
 
     Attributes:
-        tuned: its runs, at the setting that `optbench rates` and `optbench show` tell of.
+        tuned: its runs, at the setting.
         summary: as `optbench show` has it.
         rate: as `optbench rates` has it.
         curve: the merit over cost, as it is drawn on paper.
@@ -54,65 +60,70 @@ class Drawn(NamedTuple):
 def convergence(source: Source) -> dict[str, Any] | None:
     """Problem by problem, each optimizer's curves, rates and numbers; None where nothing ran.
 
-    Optimizers stand at their places in the study. Of those that did not finish, `why` is told
-    alone.
+    Optimizers stand at their places in the study, at the setting that they were tuned to and,
+    where such were published, at their defaults. Of those that did not finish, `why` is told alone.
     """
     if all(cell.status != "finished" for cell in source.results.cells):
         return None
-    return {"problems": [_problem(source, label) for label in source.results.problems]}
+    found = [_problem(source, label) for label in source.results.problems]
+    return {"numbers": NUMBERS, "problems": found}
 
 
-def drawn_pairs(source: Source, label: str) -> dict[str, Drawn]:
-    """The optimizers that finished on a problem, in study order."""
+def drawn_pairs(source: Source, label: str) -> Iterator[Drawn]:
+    """The optimizers that finished on a problem, in study order.
+
+    Each at the setting that `optbench rates` and `optbench show` tell of, then, where such were
+    published, at its defaults, under track D.
+    """
     results = source.results
     record = results.problems[label]
     logs = {o: log for o in results.optimizers if (log := results.trajectory(label, o)) is not None}
     target = common_target([tuning(log) for log in logs.values()])
     problem = known_problem(label, source.catalogs.problems) if logs else None
-    found = {}
     for optimizer, log in logs.items():
         cell = results.cell(label, optimizer)
         assert cell is not None
         theory = Theory(problem, optimizer, source.catalogs.optimizers)
-        found[optimizer] = _drawn(cell, log, target, record, theory)
-    return found
+        tuned = headline_index(log, cell.trials, target)
+        tracks = {tracks_of(cell, log)[0]: tuned}
+        if "D" in tracks_of(cell, log):
+            tracks["D"] = cell.trials
+        for track, index in tracks.items():
+            summary = measure_at(index, cell, log, target, record)
+            yield _drawn(dataclasses.replace(summary, track=track), index, target, log, theory)
 
 
-def _drawn(
-    cell: Cell, log: Trajectory, target: int, record: ProblemRecord, theory: Theory
-) -> Drawn:
-    summary = measure(cell, log, target, record)
-    judged, setting = evaluation(log), headline_index(log, cell.trials, target)
+def _drawn(summary: Pair, setting: int, target: int, log: Trajectory, theory: Theory) -> Drawn:
+    judged = evaluation(log)
     cost = math.inf if summary.cost is None else summary.cost
     tuned = Tuned(trajectory=judged, setting=setting, target=target, cost=cost)
-    observed = summary.rate or Abstention("unfinished")
-    pair = PairRate(
-        problem=record.label,
-        optimizer=cell.optimizer,
-        setting={name: float(values[setting]) for name, values in judged.settings.items()},
-        observed=observed,
+    assert summary.rate is not None
+    rate = PairRate(
+        problem=summary.problem,
+        optimizer=summary.optimizer,
+        setting=summary.setting,
+        observed=summary.rate,
     )
-    scale = merit_scale(judged)
-    curve = curve_over(judged, setting, judged.cost, judged.merit_values / scale)
-    return Drawn(tuned, summary, beside_theory(pair, judged.merit, theory), curve)
+    merit = judged.merit_values / merit_scale(judged)
+    curve = curve_over(judged, setting, judged.cost, merit)
+    return Drawn(tuned, summary, beside_theory(rate, judged.merit, theory), curve)
 
 
 def _problem(source: Source, label: str) -> dict[str, Any]:
-    record, drawn = source.results.problems[label], drawn_pairs(source, label)
-    numbers = {o: _numbers(source, label, pair) for o, pair in drawn.items()}
-    unknown = dict.fromkeys(NUMBERS, math.nan)
-    columns = [numbers.get(o, unknown) for o in source.results.optimizers]
+    record, drawn = source.results.problems[label], list(drawn_pairs(source, label))
     floor = record.noise_floor
-    starts = max((len(pair.tuned.trajectory.seeds) for pair in drawn.values()), default=0)
+    judged = [pair for pair in drawn if pair.summary.track != "D"]
+    published = [pair for pair in drawn if pair.summary.track == "D"]
+    tuned = {p.summary.optimizer: _line(source, p, record) for p in judged}
+    defaults = {p.summary.optimizer: _line(source, p, record) for p in published}
     return {
-        "starts": starts,
-        "limits": _limits(record, drawn) if drawn else None,
+        "starts": max((pair.summary.starts or 0 for pair in drawn), default=0),
+        "limits": _limits(record, judged) if judged else None,
         "noise_floor": floor if math.isfinite(floor) and record.merit == "suboptimality" else None,
-        "numbers": {name: np.array([c[name] for c in columns]) for name in NUMBERS},
-        "lines": [
-            _line(drawn[o], record) if o in drawn else {"why": _why(source, label, o)}
-            for o in source.results.optimizers
+        "tuned": [
+            tuned.get(o) or {"why": _why(source, label, o)} for o in source.results.optimizers
         ],
+        "defaults": [defaults.get(o) for o in source.results.optimizers] if defaults else None,
     }
 
 
@@ -121,30 +132,30 @@ def _why(source: Source, label: str, optimizer: str) -> str:
     return "unfinished" if cell is None else f"{cell.status}: {cell.message}"
 
 
-def _limits(record: ProblemRecord, drawn: Mapping[str, Drawn]) -> tuple[float, float]:
+def _limits(record: ProblemRecord, drawn: Sequence[Drawn]) -> tuple[float, float]:
     """Both ends of the axis of the merit, as on paper."""
     if record.merit == "escape":
         return ESCAPE_LIMITS
-    tuned = {o: pair.tuned for o, pair in drawn.items()}
-    return merit_limits(tuned, {o: p.curve for o, p in drawn.items()}, record.noise_floor)
+    tuned = {pair.summary.optimizer: pair.tuned for pair in drawn}
+    curves = {pair.summary.optimizer: pair.curve for pair in drawn}
+    return merit_limits(tuned, curves, record.noise_floor)
 
 
-def _numbers(source: Source, label: str, pair: Drawn) -> Numbers:
-    """What is not known is NaN; a final merit of most starts lost is infinite."""
+def _numbers(source: Source, pair: Drawn) -> np.ndarray:
+    """The `NUMBERS`: NaN where not known; a final merit of most starts lost is infinite."""
     tuned, summary = pair.tuned, pair.summary
     row = source.comparison.row(summary.optimizer)
     hits = tuned.trajectory.hit_costs[:, [tuned.setting]]
     hardest = metrics.hardest_target(hits)
     final = tuned.trajectory.at_end(tuned.trajectory.merit_values)[:, tuned.setting]
-    cost_of_hardest = math.nan if hardest is None else _median(hits[:, 0, hardest])
-    return {
+    seconds = source.comparison.outcomes[summary.problem, row].seconds_per_step
+    found = {
         "final": _median(final),
-        "hardest": _or_nan(summary.hardest),
-        "hardest_cost": cost_of_hardest,
-        "target": _or_nan(summary.target),
-        "cost": tuned.cost,
-        "seconds_per_step": _or_nan(source.comparison.outcomes[label, row].seconds_per_step),
+        "hardest": summary.hardest,
+        "hardest_cost": None if hardest is None else _median(hits[:, 0, hardest]),
+        "seconds_per_step": seconds,
     }
+    return np.array([found[name] for name in NUMBERS], float)
 
 
 def _median(values: np.ndarray) -> float:
@@ -152,30 +163,31 @@ def _median(values: np.ndarray) -> float:
         return float(np.median(metrics.as_costs(values)))
 
 
-def _or_nan(value: float | None) -> float:
-    return math.nan if value is None else value
-
-
-def _line(pair: Drawn, record: ProblemRecord) -> dict[str, Any]:
+def _line(source: Source, pair: Drawn, record: ProblemRecord) -> dict[str, Any]:
     tuned, observed = pair.tuned, pair.rate.observed
     fitted = fitted_line(tuned, observed)
-    rated = not isinstance(observed, Abstention)
-    _, setting, kind, rate, interval, steps, _, ratio = cells_of(pair.rate) if rated else [None] * 8
     theory = pair.rate.theory
+    told = None if isinstance(observed, Abstention) else _told(pair.rate)
     return {
+        "numbers": _numbers(source, pair),
         "setting": tuned.setting_text,
         "track": pair.summary.track,
         "failures": pair.summary.failures,
         "lost": tuned.failures_text,
-        "rate": [kind, rate, interval, steps] if rated else None,
-        "no_rate": None if rated else observed.reason,
+        "rate": told,
+        "no_rate": observed.reason if isinstance(observed, Abstention) else None,
         "theory": None if theory is None else theory.short,
-        "ratio": ratio if pair.rate.ratio is not None else None,
         "cost": _affine_cost(tuned),
         "curves": {name: _over_axes(*curves) for name, curves in _quantities(tuned, record)},
         "fit": _packed_line(fitted),
         "theory_line": _packed_line(theory_line(tuned, theory, fitted)),
     }
+
+
+def _told(rate: PairRate) -> dict[str, str]:
+    """What `optbench rates` prints of a rate, column by column."""
+    told = dict(zip(COLUMNS, cells_of(rate), strict=True))
+    return {name: told[name] for name in ("regime", "rate", "interval", "steps", "ratio")}
 
 
 def _quantities(

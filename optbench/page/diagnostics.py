@@ -1,4 +1,4 @@
-"""The section of diagnostics: what was measured along the first start's path, problem by problem."""
+"""The section of diagnostics: what was measured along the path of the first start."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ KINDS: dict[str, dict[str, Any]] = {
             {"name": "step_cosine_newton", "label": "cosine to Newton", **COSINE},
             {"name": "update_ratio", "label": "step / parameters", **LOG},
             {"name": "clipped_fraction", "label": "share clipped", **SHARE},
-            {"name": "clipping_cosine", "label": "cosine to unclipped", **SHARE},
+            {"name": "clipping_cosine", "label": "cosine to unclipped", **COSINE},
         ],
     },
     "underflow": {

@@ -23,6 +23,7 @@ SECTIONS.push([
     const view = {
       quantity: "merit",
       axis: "cost",
+      setting: "tuned",
       across: "log",
       up: "log",
       range: true,
@@ -34,8 +35,8 @@ SECTIONS.push([
       id: "convergence",
       title: "Convergence on one problem",
       read:
-        "lower and further left is better; lines are medians over the starts at the tuned " +
-        "setting, bands reach from the best start to the worst. Dashed: the fitted rate along " +
+        "lower and further left is better; lines are medians over the starts, bands reach from " +
+        "the best start to the worst. Dashed: the fitted rate along " +
         "the median start. Dotted: the slope that theory tells, from the same point; its level " +
         "means nothing. A curve that leaves through the top has lost half of its starts or more.",
       depends: ["problem", "optimizers"],
@@ -62,9 +63,11 @@ function curveControls(bar, redraw, { data, facts, view }) {
   ];
   const quantity = menu("quantity", [], view.quantity, set("quantity"));
   const axes = menu("against", [], view.axis, set("axis"));
+  const settings = menu("setting", [], view.setting, set("setting"));
   const refill = () => {
     view.quantity = filled(quantity, curveQuantities(data, facts), view.quantity);
     view.axis = filled(axes, curveAxes(data), view.axis);
+    view.setting = filled(settings, curveSettings(data), view.setting);
   };
   refill();
   onChoice((changed) => changed.has("problem") && refill());
@@ -72,6 +75,7 @@ function curveControls(bar, redraw, { data, facts, view }) {
     problemMenu(facts),
     quantity,
     axes,
+    settings,
     menu("horizontal", scales, view.across, set("across")),
     menu("vertical", scales, view.up, set("up")),
     toggle("range of starts", view.range, set("range")),
@@ -81,7 +85,7 @@ function curveControls(bar, redraw, { data, facts, view }) {
 
 function curveQuantities(data, facts) {
   const { merit } = facts.problems[selection.problem];
-  const known = data.problems[selection.problem].lines.flatMap((line) =>
+  const known = data.problems[selection.problem].tuned.flatMap((line) =>
     Object.keys(line.curves || {}),
   );
   const more = Object.entries(CURVE_QUANTITIES).filter(([name]) => known.includes(name));
@@ -89,33 +93,53 @@ function curveQuantities(data, facts) {
 }
 
 function curveAxes(data) {
-  const { seconds_per_step: seconds } = data.problems[selection.problem].numbers;
-  const isTimed = seconds.some((value) => value > 0);
+  const { tuned } = data.problems[selection.problem];
+  const isTimed = tuned.some((line) => curveNumber(data, line, "seconds_per_step") > 0);
   return Object.entries(CURVE_AXES).filter(([name]) => name !== "seconds" || isTimed);
 }
 
+function curveSettings(data) {
+  const tuned = [["tuned", "tuned"]];
+  const { defaults } = data.problems[selection.problem];
+  return defaults ? [...tuned, ["defaults", "published defaults"]] : tuned;
+}
+
+// A number of a line; NaN where it is not known.
+const curveNumber = (data, line, name) =>
+  line.numbers ? line.numbers[data.numbers.indexOf(name)] : NaN;
+
+// What an optimizer did at the chosen setting; one that tunes itself has no other.
+function curveLine(data, index, { setting }) {
+  const problem = data.problems[selection.problem];
+  const tuned = problem.tuned[index];
+  if (setting === "tuned" || tuned.why || tuned.track === "S") return tuned;
+  return problem.defaults[index] || { why: "no defaults were published" };
+}
+
 // One curve over the chosen axis: { x, median, low, high, exact }, or null where it is not known.
-function curveOf(problem, index, view) {
-  const line = problem.lines[index];
+function curveOf(data, index, view) {
+  const line = curveLine(data, index, view);
   const found = line.curves && line.curves[view.quantity];
   if (!found) return null;
   const own = view.axis === "cost" && found.cost;
   const rows = own || found.steps;
-  const place = curvePlace(problem, index, view.axis);
+  const place = curvePlace(data, line, view.axis);
   if (!place) return null;
   const last = rows.shape[0] - 1;
+  const [median, low, high] = [1, Math.min(2, last), last].map((row) => at(rows, row));
   return {
     x: Array.from(at(rows, 0), own ? (value) => value : place),
-    median: at(rows, 1),
-    low: at(rows, Math.min(2, last)),
-    high: at(rows, last),
+    median,
+    low,
+    high,
+    isRange: low.some((value, k) => value !== high[k]),
   };
 }
 
 // Step -> place on an axis; null where that is not known.
-function curvePlace(problem, index, axisName) {
-  const { cost } = problem.lines[index];
-  const seconds = problem.numbers.seconds_per_step[index];
+function curvePlace(data, line, axisName) {
+  const { cost } = line;
+  const seconds = curveNumber(data, line, "seconds_per_step");
   if (axisName === "steps") return (step) => step;
   if (axisName === "cost") return cost ? (step) => cost[0] + cost[1] * step : (step) => step;
   return seconds > 0 ? (step) => step * seconds : null;
@@ -127,16 +151,16 @@ function curveDrawing({ data, facts, view }) {
   const isEscape = view.quantity === "merit" && merit === "escape";
   const up = isEscape ? "linear" : view.up;
   const curves = selection.optimizers
-    .map((index) => ({ index, curve: curveOf(problem, index, view) }))
+    .map((index) => ({ index, curve: curveOf(data, index, view) }))
     .filter(({ curve }) => curve !== null);
-  const notes = curveNotes(problem, facts, view, isEscape);
+  const notes = curveNotes(data, facts, view, isEscape);
   if (!curves.length) {
     return { empty: "No optimizer that is shown has run here.", note: notes.join(" ") };
   }
   const limits = curveLimits(problem, curves, view, up);
   const scales = { across: view.across, up, limits };
   const traces = curves.flatMap(({ index, curve }) =>
-    curveTraces(problem, facts, { index, curve, view, scales, notes }),
+    curveTraces(data, facts, { index, curve, view, scales, notes }),
   );
   const [quantity] = curveQuantities(data, facts).filter(([name]) => name === view.quantity);
   return {
@@ -162,12 +186,13 @@ function curveLimits(problem, curves, view, up) {
   return [Math.min(Math.max(low, lowest / 10), top / 10), high];
 }
 
-function curveTraces(problem, facts, { index, curve, view, scales, notes }) {
+function curveTraces(data, facts, { index, curve, view, scales, notes }) {
   const look = lookOf(facts.optimizers[index]);
   const { label } = facts.optimizers[index];
   const { x, y, left } = curvePoints(curve.x, curve.median, scales);
   if (left) notes.push(`${label}: ${left} points that this axis cannot show are left out.`);
-  const head = curveHead(problem, facts, index);
+  const line = curveLine(data, index, view);
+  const head = curveHead(line, label);
   const traces = [
     {
       x,
@@ -181,11 +206,11 @@ function curveTraces(problem, facts, { index, curve, view, scales, notes }) {
       meta: { optimizer: index, part: "median" },
     },
   ];
-  if (view.range && curve.low !== curve.median && curve.low.some((v, k) => v !== curve.high[k])) {
+  if (view.range && curve.isRange) {
     traces.unshift(curveBand(curve, look, scales, index));
   }
   if (view.lines && view.quantity === "merit") {
-    traces.push(...curveRates(problem, index, { view, scales, look, head }));
+    traces.push(...curveRates(data, line, { index, view, scales, look, head }));
   }
   return traces;
 }
@@ -225,9 +250,8 @@ function curveBand(curve, look, scales, index) {
 }
 
 // The lines of the fitted rate and of theory.
-function curveRates(problem, index, { view, scales, look, head }) {
-  const line = problem.lines[index];
-  const place = curvePlace(problem, index, view.axis);
+function curveRates(data, line, { index, view, scales, look, head }) {
+  const place = curvePlace(data, line, view.axis);
   const parts = [
     ["fit", line.fit, { color: ink("ink"), dash: "6px,4px", width: 1.8 }],
     ["theory", line.theory_line, { color: look.line.color, dash: "2px,3px", width: 2.4 }],
@@ -250,9 +274,8 @@ function curveRates(problem, index, { view, scales, look, head }) {
 }
 
 // The head of a tooltip: who, at which setting, at what rate, what theory tells.
-function curveHead(problem, facts, index) {
-  const line = problem.lines[index];
-  const name = wrapped(facts.optimizers[index].label, CURVE_NAME_WIDTH);
+function curveHead(line, label) {
+  const name = wrapped(label, CURVE_NAME_WIDTH);
   const setting = [line.setting, line.track].filter(Boolean).join(" @");
   const lines = [`<b>${name}</b>`, wrapped(setting, CURVE_NAME_WIDTH), plain(curveRateText(line))];
   return lines.concat(line.lost ? plain(line.lost) : []).join("<br>");
@@ -261,13 +284,12 @@ function curveHead(problem, facts, index) {
 function curveRateText(line) {
   const theory = line.theory === null ? "theory unknown" : `theory ${line.theory}`;
   if (!line.rate) return `no rate; ${theory}`;
-  const [kind, rate, interval] = line.rate;
-  return `${kind}: ${rate} [${interval}]; ${theory}`;
+  const { regime, rate, interval, steps } = line.rate;
+  return `${regime}: ${rate} [${interval}], steps ${steps}; ${theory}`;
 }
 
 function curvePoint(curve, view, k) {
-  const spread =
-    curve.low === curve.median ? "" : ` (${number(curve.low[k])} to ${number(curve.high[k])})`;
+  const spread = curve.isRange ? ` (${number(curve.low[k])} to ${number(curve.high[k])})` : "";
   return (
     `<br>${CURVE_AXES[view.axis]}: ${number(curve.x[k])}` +
     `<br>value: ${number(curve.median[k])}${spread}`
@@ -307,105 +329,24 @@ function curveLayout({ problem, view, scales, isEscape, quantity }) {
   });
 }
 
-function curveNotes(problem, facts, view, isEscape) {
+function curveNotes(data, facts, view, isEscape) {
   const notes = [];
-  const shown = selection.optimizers.map((index) => [facts.optimizers[index].label, index]);
-  const { lines, starts } = problem;
+  const { starts } = data.problems[selection.problem];
+  const shown = selection.optimizers.map((index) => [
+    facts.optimizers[index].label,
+    curveLine(data, index, view),
+  ]);
   if (view.quantity === "distance") {
-    const kept = shown.map(([, k]) => lines[k].curves?.distance?.starts || 0);
+    const kept = shown.map(([, line]) => line.curves?.distance?.starts || 0);
     notes.push(`Points were kept of ${Math.max(...kept, 0)} of ${starts} starts.`);
   }
   if (starts === 1) notes.push("One start: no range.");
   if (isEscape) notes.push("Below -1 the saddle has been left.");
   if (view.across === "log" && view.axis !== "cost") notes.push("The start, step 0, is left out.");
-  for (const [label, k] of shown) if (lines[k].lost) notes.push(`${label}: ${lines[k].lost}.`);
+  for (const [label, line] of shown) if (line.lost) notes.push(`${label}: ${line.lost}.`);
   if (view.axis === "seconds") {
-    const untimed = shown.filter(([, k]) => lines[k].curves && !curvePlace(problem, k, "seconds"));
+    const untimed = shown.filter(([, line]) => line.curves && !curvePlace(data, line, "seconds"));
     if (untimed.length) notes.push(`Not timed: ${untimed.map(([label]) => label).join(", ")}.`);
   }
   return notes;
-}
-
-const CURVE_COLUMNS = [
-  "optimizer",
-  "setting",
-  "final merit",
-  "hardest target",
-  "cost to it",
-  "regime",
-  "rate [interval]",
-  "theory",
-  "ratio",
-  "misses",
-];
-
-function curveTable({ data, facts }) {
-  const problem = data.problems[selection.problem];
-  const head = CURVE_COLUMNS.map((name) => element("th", { scope: "col" }, name));
-  const rows = selection.optimizers.map((index) => {
-    const { label } = facts.optimizers[index];
-    const name = element("th", { scope: "row" }, breakable(label));
-    const { why } = problem.lines[index];
-    const wide = (columns, text) => element("td", { colspan: String(columns) }, text);
-    const cells = why
-      ? [wide(CURVE_COLUMNS.length - 1, why)]
-      : curveCells(problem, index).map((cell) =>
-          Array.isArray(cell) ? wide(...cell) : element("td", {}, cell),
-        );
-    return element("tr", {}, name, ...cells);
-  });
-  const { label } = facts.problems[selection.problem];
-  const caption = `${label}: medians over ${problem.starts} starts at the tuned setting; rates as \`optbench rates\` tells them.`;
-  return element(
-    "table",
-    { class: "numbers", id: "convergence-table" },
-    element("caption", {}, caption),
-    element("thead", {}, element("tr", {}, ...head)),
-    element("tbody", {}, ...rows),
-  );
-}
-
-function curveCells(problem, index) {
-  const [line, told] = [problem.lines[index], problem.numbers];
-  const hardest = told.hardest[index];
-  const rate = line.rate
-    ? [line.rate[0], `${line.rate[1]} [${line.rate[2]}]`]
-    : [[2, `no rate: ${line.no_rate}`]];
-  const misses = Object.entries(line.failures).map(([kind, count]) => `${count} ${kind}`);
-  return [
-    [line.setting, line.track && `@${line.track}`].filter(Boolean).join(" "),
-    number(told.final[index]),
-    Number.isNaN(hardest) ? "none" : hardest < 0 ? "escape" : power(hardest),
-    number(told.hardest_cost[index]),
-    ...rate,
-    line.theory === null ? "unknown" : line.theory,
-    line.ratio || "–",
-    misses.join(", ") || "none",
-  ];
-}
-
-function curveNumbers({ data, facts, view }) {
-  const problem = data.problems[selection.problem];
-  const rows = selection.optimizers.flatMap((index) => {
-    const curve = curveOf(problem, index, view);
-    const line = problem.lines[index];
-    if (!curve) return [];
-    return curve.x.map((x, k) => [
-      facts.problems[selection.problem].label,
-      facts.optimizers[index].label,
-      line.setting,
-      x,
-      curve.median[k],
-      curve.low[k],
-      curve.high[k],
-    ]);
-  });
-  const columns = ["problem", "optimizer", "setting", view.axis, "median", "best", "worst"];
-  return { columns, rows };
-}
-
-function curveCommand({ facts }) {
-  const { label } = facts.problems[selection.problem];
-  const shown = selection.optimizers.map((index) => facts.optimizers[index].label);
-  return plotCommand(facts, "convergence", { problem: [label], optimizer: shown });
 }
