@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Locator, Page, sync_playwright
 
 from optbench.catalog import collect
 from optbench.design import Study
@@ -35,13 +36,14 @@ from optbench.report.rates import Catalogs, pair_rates
 from optbench.results import Results
 from optbench.study import run_study
 
-BOWL, VALLEY = "quadratic[dim=6,condition_number=10]", "rosenbrock"
+BOWL, VALLEY = "quadratic[dim=20,condition_number=10]", "rosenbrock"
+STEADY = "gradient_descent[learning_rate=1.0]"  # 1 / L on the bowl
 FAST = "gradient_descent[learning_rate=2.5]"  # beyond 2 / L: it diverges
 HOSTILE = "<img src=x onerror=alert(1)>%{x}</script>"
 STUDY = Study(
     name="curves",
     problems=(BOWL, VALLEY),
-    optimizers=("gradient_descent", "lbfgs", FAST, "adam", "natural_gradient"),
+    optimizers=(STEADY, "lbfgs", FAST, "adam", "natural_gradient"),
     seeds=3,
     tuning_seeds=2,
     trials=4,
@@ -176,7 +178,7 @@ def test_rates_theory_and_ratios_are_those_that_rates_tells(facts, source, resul
         if "why" not in line:
             assert line["theory"] == (told.theory and told.theory.short)
     assert rated >= 1
-    descent = lines(facts, source, BOWL)["gradient_descent"]
+    descent = lines(facts, source, BOWL)[STEADY]
     assert descent["theory"].startswith("q=") and descent["rate"]["ratio"].endswith("x")
 
 
@@ -224,8 +226,8 @@ def test_defaults_stand_beside_the_tuned_setting(facts, source, results):
 
 
 def test_the_line_of_a_fit_is_the_one_on_paper(facts, source):
-    pair = drawn(source, BOWL)["gradient_descent"]
-    rows = lines(facts, source, BOWL)["gradient_descent"]["fit"]
+    pair = drawn(source, BOWL)[STEADY]
+    rows = lines(facts, source, BOWL)[STEADY]["fit"]
     paper = fit(pair.tuned, source.results.problems[BOWL])
     assert rows.shape[0] == 3 and 2 <= rows.shape[1] <= LINE_POINTS
     assert agree(rows[:, 0], [paper.steps[0], paper.cost[0], paper.merit[0]])
@@ -234,20 +236,18 @@ def test_the_line_of_a_fit_is_the_one_on_paper(facts, source):
 
 def test_the_line_of_theory_has_the_slope_that_theory_tells(facts, source):
     """Gradient descent on a quadratic: max |1 - eta h|^2 over h in {mu, L} = {0.1, 1}."""
-    pair = drawn(source, BOWL)["gradient_descent"]
-    line = lines(facts, source, BOWL)["gradient_descent"]
-    eta = pair.rate.setting["learning_rate"]
-    factor = max(abs(1 - eta * 0.1), abs(1 - eta)) ** 2
+    line = lines(facts, source, BOWL)[STEADY]
+    factor = (1 - 1.0 * 0.1) ** 2
     steps, _, merit = line["theory_line"].astype(float)
     seen = np.diff(np.log(merit)) / np.diff(steps)
     np.testing.assert_allclose(seen, np.log(factor), rtol=1e-4)
     assert not np.allclose(seen, np.log(factor) / 2, rtol=0.1)  # the rate of the iterates
     assert agree(line["theory_line"][:, 0], line["fit"][:, 0])  # they start at one point
-    assert lines(facts, source, VALLEY)["gradient_descent"]["theory_line"] is None
+    assert lines(facts, source, VALLEY)[STEADY]["theory_line"] is None
 
 
 def test_a_power_law_of_theory_is_drawn_and_an_order_is_not(source):
-    tuned = drawn(source, BOWL)["gradient_descent"].tuned
+    tuned = drawn(source, BOWL)[STEADY].tuned
     nothing = fitted_line(tuned, Abstention("planted"))
     assert not len(nothing.steps)
     power = theory_line(tuned, TheoreticalRate(kind="sublinear", value=2.0), nothing)
@@ -277,28 +277,24 @@ def test_nothing_is_shown_where_nothing_ran(results):
 
 
 def test_at_a_saddle_the_merit_is_drawn_over_its_size_at_the_start(source):
-    tuned = drawn(source, BOWL)["gradient_descent"].tuned
+    tuned = drawn(source, BOWL)[STEADY].tuned
     assert merit_scale(tuned.trajectory) == 1.0
     escaping = dataclasses.replace(tuned.trajectory, merit="escape")
     chosen = np.abs(escaping.initial_merit)
     assert merit_scale(escaping) == np.median(chosen) > 1.0
 
 
-@given(
-    st.lists(st.floats(0.1, 1e3), min_size=1, max_size=300),
-    st.integers(2, 64),
-    st.floats(0, 10),
-)
-def test_points_are_thinned_evenly_in_their_logarithm(gaps, most, first):
+@given(st.integers(1, 300), st.integers(2, 64), st.floats(0, 10), st.integers(0, 99))
+def test_points_are_thinned_evenly_in_their_logarithm(count, most, first, seed):
+    gaps = np.random.default_rng(seed).uniform(0.1, 1e3, count)
     places = first + np.cumsum([0.0, *gaps])
     kept = thinned(places, most)
-    assert len(kept) <= max(most, 0) and (np.diff(kept) > 0).all()
+    assert len(kept) <= most and (np.diff(kept) > 0).all()
     assert kept[0] == 0 and kept[-1] == len(places) - 1
-    if len(places) > most:
-        from_one = 1 + places - places[0]
-        ratio = from_one[-1] ** (1 / (most - 1))
-        for left, right in zip(kept[:-1], kept[1:], strict=True):
-            assert right == left + 1 or from_one[right - 1] <= from_one[left] * ratio * (1 + 1e-9)
+    from_one = 1 + places - places[0]
+    ratio = from_one[-1] ** (1 / (most - 1)) * (1 + 1e-9)
+    for left, right in zip(kept[:-1], kept[1:], strict=True):
+        assert right == left + 1 or from_one[right - 1] <= from_one[left] * ratio
 
 
 def renamed(results: Results, before: str, after: str) -> Results:
@@ -340,8 +336,14 @@ def page(results, tmp_path_factory) -> Iterator[Page]:
         yield found
 
 
+def menu_of(page: Page, name: str, section: str = "convergence") -> Locator:
+    """The menu of a section whose title begins so."""
+    label = page.locator(f"#{section} .bar label").filter(has_text=re.compile(f"^{name}"))
+    return label.locator("select")
+
+
 def choose(page: Page, menu: str, value: str) -> None:
-    page.get_by_label(menu, exact=True).first.select_option(value)
+    menu_of(page, menu).select_option(value)
     page.evaluate("optbench.settled()")
 
 
@@ -419,14 +421,28 @@ def test_a_run_that_diverges_leaves_through_the_top_and_is_named(page):
 
 
 def test_the_table_tells_what_python_tells(page, facts, source):
-    page.evaluate("optbench.choose({problem: 0, optimizers: [0, 2, 4]})")
+    page.evaluate("optbench.choose({problem: 0, optimizers: [0, 2, 4, 3]})")
     page.evaluate("optbench.settled()")
     rows = page.locator("#convergence-table tbody tr").all_inner_texts()
-    descent = lines(facts, source, BOWL)["gradient_descent"]
-    for text in (descent["rate"]["rate"], descent["theory"], descent["rate"]["ratio"], "@T_4"):
+    descent = lines(facts, source, BOWL)[STEADY]
+    for text in (descent["rate"]["rate"], descent["theory"], descent["rate"]["ratio"], "@S"):
         assert text in rows[0]
     assert rows[1].startswith(HOSTILE)
-    assert "not applicable" in rows[2]
+    assert "not applicable" in rows[2] and "@T_4" in rows[3]
+
+
+def test_every_problem_has_a_panel_at_a_glance_that_leads_to_it(page):
+    panels = page.locator(".overview button")
+    assert panels.count() == 2
+    page.evaluate("optbench.choose({problem: 0, optimizers: [0, 1, 3, 4]})")
+    panels.nth(1).scroll_into_view_if_needed()
+    page.wait_for_function("document.querySelectorAll('.overview path').length === 2 * 3")
+    panels.nth(1).click()
+    assert page.evaluate("optbench.selection.problem") == 1
+    assert panels.nth(1).get_attribute("aria-pressed") == "true"
+    page.evaluate("optbench.choose({problems: [0]})")
+    assert not panels.nth(1).is_visible()
+    page.evaluate("optbench.choose({problems: [0, 1], problem: 0})")
 
 
 def test_labels_of_users_stay_text(page):
@@ -440,8 +456,7 @@ def test_labels_of_users_stay_text(page):
 
 def test_a_problem_chosen_elsewhere_is_followed(page):
     page.evaluate("optbench.choose({problem: 1})")
-    menus = page.get_by_label("problem", exact=True)
-    assert {menus.nth(i).input_value() for i in range(menus.count())} == {"1"}
+    assert menu_of(page, "problem").input_value() == "1"
     page.evaluate("optbench.choose({problem: 0})")
-    quantities = page.get_by_label("quantity", exact=True).first.locator("option")
+    quantities = menu_of(page, "quantity").locator("option")
     assert [q.get_attribute("value") for q in quantities.all()] == ["merit", "gradient norm"]

@@ -17,6 +17,7 @@ SCRIPTS = (  # in the order in which they run
     "selection.js",
     "figure.js",
     "filters.js",
+    "overview.js",
     "convergence-table.js",
     "convergence.js",
     "diagnostics.js",

@@ -31,6 +31,7 @@ SECTIONS.push([
     };
     const table = element("div", { class: "scroll", tabindex: "0" });
     const study = { data, facts, view };
+    addOverview(host, study);
     addFigure(host, {
       id: "convergence",
       title: "Convergence on one problem",
