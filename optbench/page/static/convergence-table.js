@@ -1,4 +1,26 @@
-// The table below the convergence figure, the numbers behind it, and its command on paper.
+// What stands below the convergence figure: notes, a table, the numbers of a file, a command.
+
+function curveNotes(data, facts, view, isEscape) {
+  const notes = [];
+  const { starts } = data.problems[selection.problem];
+  const shown = selection.optimizers.map((index) => [
+    facts.optimizers[index].label,
+    curveLine(data, index, view),
+  ]);
+  if (view.quantity === "distance") {
+    const kept = shown.map(([, line]) => line.curves?.distance?.starts || 0);
+    notes.push(`Points were kept of ${Math.max(...kept, 0)} of ${starts} starts.`);
+  }
+  if (starts === 1) notes.push("One start: no range.");
+  if (isEscape) notes.push("Below -1 the saddle has been left.");
+  if (view.across === "log" && view.axis !== "cost") notes.push("The start, step 0, is left out.");
+  for (const [label, line] of shown) if (line.lost) notes.push(`${label}: ${line.lost}.`);
+  if (view.axis === "seconds") {
+    const untimed = shown.filter(([, line]) => line.curves && !curvePlace(data, line, "seconds"));
+    if (untimed.length) notes.push(`Not timed: ${untimed.map(([label]) => label).join(", ")}.`);
+  }
+  return notes;
+}
 
 const CURVE_COLUMNS = [
   "optimizer",

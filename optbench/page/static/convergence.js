@@ -37,9 +37,9 @@ SECTIONS.push([
       title: "Convergence on one problem",
       read:
         "lower and further left is better; lines are medians over the starts, bands reach from " +
-        "the best start to the worst. Dashed: the fitted rate along " +
-        "the median start. Dotted: the slope that theory tells, from the same point; its level " +
-        "means nothing. A curve that leaves through the top has lost half of its starts or more.",
+        "the best start to the worst. Dashed: the fitted rate along the median start. Dotted: the " +
+        "slope that theory tells, from the same point; its level means nothing. A curve that " +
+        "leaves through the top has lost half of its starts or more.",
       depends: ["problem", "optimizers"],
       controls: (bar, redraw) => curveControls(bar, redraw, study),
       draw: () => {
@@ -328,26 +328,4 @@ function curveLayout({ problem, view, scales, isEscape, quantity }) {
     shapes,
     annotations,
   });
-}
-
-function curveNotes(data, facts, view, isEscape) {
-  const notes = [];
-  const { starts } = data.problems[selection.problem];
-  const shown = selection.optimizers.map((index) => [
-    facts.optimizers[index].label,
-    curveLine(data, index, view),
-  ]);
-  if (view.quantity === "distance") {
-    const kept = shown.map(([, line]) => line.curves?.distance?.starts || 0);
-    notes.push(`Points were kept of ${Math.max(...kept, 0)} of ${starts} starts.`);
-  }
-  if (starts === 1) notes.push("One start: no range.");
-  if (isEscape) notes.push("Below -1 the saddle has been left.");
-  if (view.across === "log" && view.axis !== "cost") notes.push("The start, step 0, is left out.");
-  for (const [label, line] of shown) if (line.lost) notes.push(`${label}: ${line.lost}.`);
-  if (view.axis === "seconds") {
-    const untimed = shown.filter(([, line]) => line.curves && !curvePlace(data, line, "seconds"));
-    if (untimed.length) notes.push(`Not timed: ${untimed.map(([label]) => label).join(", ")}.`);
-  }
-  return notes;
 }
