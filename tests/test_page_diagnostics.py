@@ -196,8 +196,12 @@ def test_statistics_of_leaves_have_a_menu_of_their_own(page):
 
 def test_the_command_draws_the_same_kind_on_paper(page):
     drawn(page, "steps")
-    code = page.locator("[data-figure=diagnostics] code").inner_text()
-    assert "--figure steps --problem rosenbrock --optimizer gradient_descent" in code
+    code = page.locator("[data-figure=diagnostics] code")
+    assert code.inner_text().endswith("--figure steps --problem rosenbrock")
+    page.evaluate("optbench.choose({optimizers: [1]})")
+    drawn(page, "sharpness")
+    assert code.inner_text().endswith(f"--optimizer '{HOSTILE}'")
+    page.evaluate("optbench.choose({optimizers: [0, 1]})")
 
 
 def test_labels_of_users_stay_text(page):

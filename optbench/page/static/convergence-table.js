@@ -103,6 +103,5 @@ function curveNumbers({ data, facts, view }) {
 function curveCommand({ facts, view }) {
   if (view.setting !== "tuned" || view.quantity !== "merit" || view.axis !== "cost") return null;
   const { label } = facts.problems[selection.problem];
-  const shown = selection.optimizers.map((index) => facts.optimizers[index].label);
-  return plotCommand(facts, "convergence", { problem: [label], optimizer: shown });
+  return plotCommand(facts, "convergence", { problem: [label], optimizer: namedOptimizers(facts) });
 }

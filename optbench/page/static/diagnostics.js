@@ -254,7 +254,6 @@ function diagnosticNumbers({ data, facts, view }) {
 
 function diagnosticCommand({ data, facts, view }) {
   if (!data.problems[selection.problem].measured) return null;
-  const shown = selection.optimizers.map((index) => facts.optimizers[index].label);
   const { label } = facts.problems[selection.problem];
-  return plotCommand(facts, view.kind, { problem: [label], optimizer: shown });
+  return plotCommand(facts, view.kind, { problem: [label], optimizer: namedOptimizers(facts) });
 }

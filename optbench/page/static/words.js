@@ -76,6 +76,12 @@ function toggle(title, checked, chosen) {
 const shellWord = (text) =>
   /^[\w./@%+=:,-]+$/.test(text) ? text : `'${String(text).replaceAll("'", `'\\''`)}'`;
 
+// Labels of the optimizers that are shown; none where all are, of which no command names any.
+function namedOptimizers(facts) {
+  const isAll = selection.optimizers.length === facts.optimizers.length;
+  return isAll ? [] : selection.optimizers.map((index) => facts.optimizers[index].label);
+}
+
 // The command that draws a figure on paper; options: name -> values, each given once.
 function plotCommand(facts, kind, options) {
   const words = ["optbench", "plot", facts.folder, "--figure", kind];
