@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from optbench import catalog, modes, trees
@@ -267,8 +267,13 @@ def modes_of(terrain: Terrain, lanes: Sequence[Lane]) -> Modes | None:
 
 
 def _hessian(terrain: Terrain, point: np.ndarray) -> np.ndarray:
-    params = trees.unpack(terrain.layout, jnp.asarray(point, terrain.dtype))
+    params = trees.unpack(terrain.layout, point.astype(terrain.dtype))
     return np.asarray(dense_hessian(terrain.problem.objective, terrain.data, params), float)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _gradient(objective: Any, params: Any, data: Any) -> Any:
+    return jax.grad(objective)(params, *data)
 
 
 def _stationary(
@@ -278,11 +283,10 @@ def _stationary(
     eps = float(np.finfo(terrain.dtype).eps)
     bent = np.abs(curvatures) > len(curvatures) * eps * np.abs(curvatures).max()
     inverse = np.where(bent, 1 / np.where(bent, curvatures, 1.0), 0.0)
-    gradient = jax.grad(terrain.problem.objective)
     point = start
     for _ in range(2):
-        params = trees.unpack(terrain.layout, jnp.asarray(point, terrain.dtype))
-        slope = trees.coordinates(gradient(params, *terrain.data), np)
+        params = trees.unpack(terrain.layout, point.astype(terrain.dtype))
+        slope = trees.coordinates(_gradient(terrain.problem.objective, params, terrain.data), np)
         point = point - vectors @ (inverse * (vectors.T @ slope))
     return point
 

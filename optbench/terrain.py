@@ -106,8 +106,13 @@ def _derivatives(
     def value(z: jax.Array) -> jax.Array:
         return objective(trees.unpack(layout, low + side * z), *data)
 
+    def slope(z: jax.Array) -> tuple[jax.Array, tuple[jax.Array, ...]]:
+        level, gradient = jax.value_and_grad(value)(z)
+        return gradient, (level, gradient)
+
     def at(z: jax.Array) -> tuple[jax.Array, ...]:
-        return value(z), jax.grad(value)(z), jax.hessian(value)(z)
+        hessian, below = jax.jacfwd(slope, has_aux=True)(z)
+        return *below, hessian
 
     return jax.vmap(at)(z)
 
