@@ -43,15 +43,9 @@ def path_of(tuned: Tuned) -> np.ndarray | None:
 
     It ends where the lane does, or where a point is not finite.
     """
-    trajectory = tuned.trajectory
-    lane = START * trajectory.value.shape[1] + tuned.setting
-    kept = np.flatnonzero(trajectory.recorded == lane)[:1]
-    if not len(kept):
+    points = tuned.trajectory.points_of(START, tuned.setting)
+    if points is None:
         return None
-    params = trajectory.params
-    leaves = list(params.values()) if isinstance(params, dict) else [params]
-    points = np.concatenate([leaf[kept[0]].reshape(leaf.shape[1], -1) for leaf in leaves], axis=-1)
-    points = points[: trajectory.last[START, tuned.setting] + 1]
     finite = np.isfinite(points).all(-1)
     return points if finite.all() else points[: np.argmin(finite)]
 
