@@ -103,7 +103,14 @@ class Results:
 
     def summary(self) -> Summary:
         """Who wins on what, by how much, and what failed."""
-        return summarize(self.study, self.problems, self.optimizers, self.cells, self.trajectory)
+        return summarize(
+            self.study,
+            self.problems,
+            self.optimizers,
+            self.cells,
+            self.trajectory,
+            target=self.target,
+        )
 
     def __str__(self) -> str:
         return self.summary().text()

@@ -8,9 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from optbench.records import Cell, ProblemRecord
-from optbench.summary.pairs import Pair, common_target, measure
+from optbench.summary.pairs import Pair, measure, shown_target
 from optbench.summary.text import legend, render, title
-from optbench.tracks import tuning
 from optbench.trajectory import Trajectory
 
 __all__ = ["Pair", "Summary", "summarize"]
@@ -23,6 +22,7 @@ class Summary:
     Attributes:
         name: of the study.
         budget: cost per run, in gradient-equivalents.
+        target: of the study, as a fraction of the merit at the start.
         pairs: every problem with every optimizer, in study order.
         endings: how all runs ended, at all settings: `Status` -> number of runs.
         compile_seconds: spent compiling, each group's program once.
@@ -31,6 +31,7 @@ class Summary:
 
     name: str
     budget: float | None
+    target: float
     pairs: tuple[Pair, ...]
     endings: Mapping[str, int]
     compile_seconds: float
@@ -44,7 +45,7 @@ class Summary:
     @property
     def legend(self) -> str:
         """How to read the numbers; empty where there are none."""
-        return legend(self.pairs)
+        return legend(self)
 
     def text(self, width: int = 100) -> str:
         """The summary in at most 20 lines of at most `width` columns."""
@@ -57,6 +58,8 @@ def summarize(
     optimizers: Sequence[str],
     cells: Sequence[Cell],
     trajectory: Callable[[str, str], Trajectory | None],
+    *,
+    target: float,
 ) -> Summary:
     """Sum up a study.
 
@@ -66,6 +69,7 @@ def summarize(
         optimizers: labels, in study order.
         cells: what is there of the study; pairs without a cell are unfinished.
         trajectory: (problem, optimizer) -> the trajectory of a finished cell.
+        target: that settings are tuned for, as a fraction of the merit at the start.
     """
     known = {(cell.problem, cell.optimizer): cell for cell in cells}
     pairs: list[Pair] = []
@@ -76,11 +80,12 @@ def summarize(
             for optimizer in optimizers
             if (problem, optimizer) in known and (log := trajectory(problem, optimizer)) is not None
         }
-        target = common_target([tuning(log) for log in logs.values()])
+        trials = [known[problem, optimizer].trials for optimizer in logs]
+        index, eased = shown_target(list(logs.values()), trials, target)
         for optimizer in optimizers:
             cell, log = known.get((problem, optimizer)), logs.get(optimizer)
             if cell is not None and log is not None:
-                pairs.append(measure(cell, log, target, record))
+                pairs.append(measure(cell, log, index, record, eased=eased))
                 endings.update(str(status) for status in log.status.ravel())
             else:
                 status, why = (cell.status, cell.message) if cell else ("unfinished", "")
@@ -89,6 +94,7 @@ def summarize(
     return Summary(
         name=str(study.get("name", "study")),
         budget=study.get("budget"),
+        target=target,
         pairs=tuple(pairs),
         endings=dict(endings.most_common()),
         compile_seconds=sum(compiled.values()),

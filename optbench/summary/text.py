@@ -21,15 +21,19 @@ PODIUM = 3  # pairs shown per problem, at least, where pairs are shown one by on
 FULL_TABLE = "summary.md"
 
 LEGEND = (
-    "Cost: gradients to the target (share of the start's gap, the hardest that half of the "
-    "optimizers reach), median [range] over starts, {}; "
+    "Cost: gradients to the target ({} of the start's gap, as in the verdict), "
+    "median [range] over starts, {}; "
     "basin: decades of lr within 2x; rate: factor q a step, power of k, or order"
 )
 TUNED = "at the setting that {} trials on other seeds chose"
 HINDSIGHT = "at the lr best in hindsight (oracle-tuned)"
 NO_BREAK = "\N{NO-BREAK SPACE}"
 _SHORT = {"budget exhausted": "budget", "reached target": "reached"}
-MARKS = {"~": "log points only", "^": "least or largest lr tried"}
+MARKS = {
+    "~": "log points only",
+    "^": "least or largest lr tried",
+    "*": "none reaches that: the hardest target that half of the optimizers reach",
+}
 
 PAIR_COLUMNS = (
     "problem",
@@ -67,13 +71,14 @@ def title(summary: Summary) -> str:
     return f"{summary.name}: {sizes}{budget}"
 
 
-def legend(pairs: Sequence[Pair]) -> str:
+def legend(summary: Summary) -> str:
     """How to read the numbers; empty where there are none."""
-    if not any(pair.reached for pair in pairs):
+    if not any(pair.reached for pair in summary.pairs):
         return ""
-    shown = "".join(_cost(pair) + _setting(pair) for pair in pairs)
+    shown = "".join(_cost(pair) + _setting(pair) + _target(pair) for pair in summary.pairs)
     used = [f"; {mark} {meaning}" for mark, meaning in MARKS.items() if mark in shown]
-    return f"{LEGEND.format(_how_tuned(pairs))}{''.join(used)}."
+    goal = target_text(summary.target)
+    return f"{LEGEND.format(goal, _how_tuned(summary.pairs))}{''.join(used)}."
 
 
 def _how_tuned(pairs: Sequence[Pair]) -> str:
@@ -131,7 +136,7 @@ def pair_cells(pair: Pair) -> tuple[str, ...]:
     if pair.status != "finished":
         return (pair.problem, pair.optimizer, UNKNOWN, UNKNOWN, pair.status, *[UNKNOWN] * 3, "")
     reached = f"{pair.reached}/{pair.starts}"
-    shown = target_text(pair.target), reached, _cost(pair), _setting(pair), _decades(pair.basin)
+    shown = _target(pair), reached, _cost(pair), _setting(pair), _decades(pair.basin)
     return pair.problem, pair.optimizer, *shown, _rate(pair), counts(pair.failures)
 
 
@@ -139,16 +144,16 @@ def _by_problem(pairs: Sequence[Pair], width: int) -> list[str]:
     """One row per problem: the fastest optimizer, and the next."""
     rows = []
     for problem, group in _grouped(pairs, "problem").items():
-        target = next((pair.target for pair in group if pair.target is not None), None)
+        target = next((_target(pair) for pair in group if pair.target is not None), UNKNOWN)
         solved = f"{sum(pair.solved for pair in group)}/{_applicable(group)}"
-        first, second = [*_ranked([p for p in group if p.solved]), None, None][:2]
+        first, second = [*_ranked([p for p in group if p.cost is not None]), None, None][:2]
         winner, then = [UNKNOWN] * 5, [UNKNOWN] * 2
         if first is not None:
             at = _setting(first), _decades(first.basin), _rate(first)
             winner = [first.optimizer, _cost(first), *at]
         if second is not None:
             then = [second.optimizer, _median(second)]
-        rows.append((problem, target_text(target), solved, *winner, *then))
+        rows.append((problem, target, solved, *winner, *then))
     table = align(
         PROBLEM_COLUMNS, rows, width=width, right={2}, elastic={0, 3, 5, 8}, spare=(6, 7, 5)
     )
@@ -210,6 +215,10 @@ def target_text(target: float | None) -> str:
     if target is None:
         return UNKNOWN
     return "escape" if target < 0 else f"{target:.0e}"
+
+
+def _target(pair: Pair) -> str:
+    return target_text(pair.target) + "*" * pair.eased
 
 
 def _rate(pair: Pair) -> str:
