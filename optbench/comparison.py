@@ -6,6 +6,7 @@ import collections
 import dataclasses
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -92,6 +93,7 @@ class Comparison:
         rows: in study order, those of one optimizer together, its headline first.
         outcomes: (problem, row) -> what it comes to; absent where the pair has none.
         statuses: (problem, optimizer) -> finished, failed, not applicable or unfinished.
+        study: its settings, as `Results.study` has them, with the target that it tuned for.
     """
 
     target: float
@@ -100,6 +102,7 @@ class Comparison:
     rows: tuple[Row, ...]
     outcomes: Mapping[tuple[str, Row], Outcome]
     statuses: Mapping[tuple[str, str], str]
+    study: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def headlines(self) -> tuple[Row, ...]:
@@ -234,6 +237,7 @@ def compare_rows(results: Results, target: float | None = None) -> Comparison:
         rows=tuple(rows),
         outcomes=outcomes,
         statuses=statuses,
+        study={**results.study, "target": results.target},
     )
 
 

@@ -194,7 +194,7 @@ def show_verdict(done: Results, *, err: bool = False) -> None:
     if len(compared.headlines) < 2:
         return
     try:
-        verdict = reach_verdict(compared, study={**done.study, "target": done.target})
+        verdict = reach_verdict(compared)
     except OptbenchError as error:
         note("no verdict", f"{error.message}; {error.hint}")
     else:
