@@ -165,6 +165,16 @@ class Comparison:
         outcome = self.outcomes[problem, row]
         return _in_unit(outcome, self.problems[problem], unit, at_target=False)
 
+    def limit(self, problem: str, rows: Sequence[Row]) -> float:
+        """What a run may spend on a problem, in gradients: a failure counts as `CENSORED` times it.
+
+        The budget of the study; without one, the most that these rows spent there.
+        """
+        if self.budget is not None:
+            return self.budget
+        found = (self.outcomes.get((problem, row)) for row in rows)
+        return float(max((o.spent.max() for o in found if o is not None), default=1.0))
+
     def _costs(self, problem: str, row: Row, unit: str, target: int | None) -> np.ndarray:
         outcome = self.outcomes.get((problem, row))
         if outcome is None:
