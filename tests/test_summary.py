@@ -272,9 +272,27 @@ def test_all_runs_are_counted_by_how_they_ended():
     status[0, 0] = Status.NON_FINITE
     costs = np.full((2, 4, 10), NEVER)
     logs = {("bowl", "a"): log(costs, status=status), ("bowl", "b"): climbing(1.0, starts=2)}
+    logs = {names: own_starts(found) for names, found in logs.items()}
     summary = summary_of(logs)
     assert summary.endings == {"reached target": 8, "diverged": 7, "non-finite": 1}
-    assert "All 16 runs at all settings: 8 reached, 7 diverged, 1 non-finite." in summary.text()
+    told = "All 16 distinct runs at all settings: 8 reached, 7 diverged, 1 non-finite."
+    assert told in summary.text()
+
+
+def own_starts(found):
+    """The same runs, each seed at other values."""
+    scales = np.arange(1.0, 1 + len(found.seeds))[:, None, None]
+    return dataclasses.replace(found, value=found.value * scales)
+
+
+def test_runs_that_seeds_repeat_are_counted_once():
+    same = climbing(1.0, starts=5)
+    value = same.value.copy()
+    value[3:] *= 2  # two groups of seeds that share a run
+    value[4, 1] *= 2  # but for one setting of the last
+    summary = summary_of({("bowl", "a"): dataclasses.replace(same, value=value)})
+    assert summary.endings == {"reached target": 2 * 4 + 1}
+    assert summary_of({("bowl", "a"): own_starts(same)}).endings == {"reached target": 20}
 
 
 def test_standings_by_hand():

@@ -7,6 +7,8 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from optbench.records import Cell, ProblemRecord
 from optbench.summary.pairs import Pair, measure, shown_target
 from optbench.summary.text import legend, render, title
@@ -24,7 +26,8 @@ class Summary:
         budget: cost per run, in gradient-equivalents.
         target: of the study, as a fraction of the merit at the start.
         pairs: every problem with every optimizer, in study order.
-        endings: how all runs ended, at all settings: `Status` -> number of runs.
+        endings: how all runs ended, at all settings: `Status` -> number of runs; those that other
+            seeds repeat digit by digit, as a start that is no matter of the seed makes them, once.
         compile_seconds: spent compiling, each group's program once.
         run_seconds: spent running.
     """
@@ -86,7 +89,7 @@ def summarize(
             cell, log = known.get((problem, optimizer)), logs.get(optimizer)
             if cell is not None and log is not None:
                 pairs.append(measure(cell, log, index, record, eased=eased))
-                endings.update(str(status) for status in log.status.ravel())
+                endings.update(str(status) for status in log.status[_distinct(log)])
             else:
                 status, why = (cell.status, cell.message) if cell else ("unfinished", "")
                 pairs.append(Pair(problem=problem, optimizer=optimizer, status=status, message=why))
@@ -100,3 +103,14 @@ def summarize(
         compile_seconds=sum(compiled.values()),
         run_seconds=sum(c.run_seconds for c in cells if c.run_seconds),
     )
+
+
+def _distinct(log: Trajectory) -> np.ndarray:
+    """[S, H] whether no earlier seed has made the same run, digit by digit, at the setting."""
+    first = np.zeros(log.status.shape, bool)
+    for setting in range(first.shape[1]):
+        known: set[bytes] = set()
+        for seed, values in enumerate(log.value[:, setting]):
+            first[seed, setting] = (run := values.tobytes()) not in known
+            known.add(run)
+    return first

@@ -90,7 +90,7 @@ def _how_tuned(pairs: Sequence[Pair]) -> str:
 
 def _endings(endings: Mapping[str, int]) -> list[str]:
     runs = sum(endings.values())
-    return [f"All {runs:,} runs at all settings: {counts(endings)}."] if runs else []
+    return [f"All {runs:,} distinct runs at all settings: {counts(endings)}."] if runs else []
 
 
 def _progress(summary: Summary) -> str:
