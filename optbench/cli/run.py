@@ -115,7 +115,6 @@ def compute(
 ) -> ExitCode:
     """Run a study, and show it; check first the problems and optimizers that were named."""
     with interrupt_deferred():
-        from optbench.cli.door import hosted_among, require_sound
         from optbench.cli.progress import LiveProgress
         from optbench.environment import enable_compilation_cache
         from optbench.study import run_study
@@ -123,11 +122,7 @@ def compute(
     if warning := enable_compilation_cache():
         note("note", warning)
     try:
-        require_sound(named.get("problems", ()), named.get("optimizers", ()), catalog)
-        if plan.diagnostics and (hosted := hosted_among(plan.optimizers)):
-            note(
-                "note", f"no diagnostics of {', '.join(hosted)}: what runs on the host has no steps"
-            )
+        _look_through(plan, catalog, named)
         with interrupt_remembered() as raise_again, LiveProgress() as show:
 
             def listener(event: Event) -> None:
@@ -140,6 +135,19 @@ def compute(
         again = "the same command without --fresh" if fresh else "the same command"
         note("interrupted", f"finished cells are kept in {folder}; {again} continues")
         return ExitCode.INTERRUPTED
+
+
+def _look_through(plan: Study, catalog: str, named: dict[str, Any]) -> None:
+    """Refuse what was named and cannot run, and say what has no diagnostics."""
+    labels = [named.get(kind, ()) for kind in ("problems", "optimizers")]
+    if not any(labels) and not plan.diagnostics:
+        return
+    with interrupt_deferred():
+        from optbench.cli.door import hosted_among, require_sound
+
+    require_sound(*labels, catalog)
+    if plan.diagnostics and (hosted := hosted_among(plan.optimizers)):
+        note("note", f"no diagnostics of {', '.join(hosted)}: what runs on the host has no steps")
 
 
 def foretell(plan: Study, folder: Path, catalog: str, *, fresh: bool, as_json: bool) -> ExitCode:
@@ -167,7 +175,6 @@ def changed(study: Study, given: dict[str, Any], *, is_named: bool) -> Study:
 def finish(done: Results, folder: Path, *, redraw: bool) -> ExitCode:
     """Show verdict and table, draw the figures, say which cells failed, and print the folder."""
     from optbench.database import said_plainly
-    from optbench.figures import plot
     from optbench.report.page import write_page
 
     summary = done.summary()
@@ -176,6 +183,8 @@ def finish(done: Results, folder: Path, *, redraw: bool) -> ExitCode:
     page = write_page(done, summary, folder)
     figures = folder / "figures"
     if redraw or not figures.exists():
+        from optbench.figures import plot
+
         with said_plainly(figures):
             plot(done, figures, workers=min(os.cpu_count() or 1, len(done.problems), 4))
     click.echo(f"All pairs: {page}. Figures: {figures}.", err=True)
