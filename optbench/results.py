@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import json
 import sqlite3
+import sys
 import tomllib
 import zipfile
 import zlib
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import optbench
 from optbench import database
 from optbench.errors import OptbenchError, unknown_name
 from optbench.records import Cell as Cell
@@ -22,6 +24,7 @@ from optbench.records import Surface as Surface
 from optbench.records import unpack_trajectory
 from optbench.store import read_problem
 from optbench.summary import Summary, summarize
+from optbench.summary.sparklines import levels_for
 from optbench.trajectory import TARGETS, Trajectory, headline_of
 
 
@@ -112,8 +115,12 @@ class Results:
             target=self.target,
         )
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return optbench.results_html(self)
+
     def __str__(self) -> str:
-        return self.summary().text()
+        return self.summary().text(levels=levels_for(sys.stdout.encoding))
 
 
 def read_results(connection: sqlite3.Connection, folder: Path | None) -> Results:

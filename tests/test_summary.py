@@ -219,7 +219,13 @@ def planted_study() -> Results:
             costs[np.arange(10) >= reached] = NEVER
             cells.append(cell(problem, optimizer, trials=len(RATES)))
             made = log(costs, seeds=seeds)
-            made = dataclasses.replace(made, status=made.status.astype(str))
+            kind = {"value_and_gradients": costs}
+            made = dataclasses.replace(
+                made,
+                status=made.status.astype(str),
+                hit_calls=kind,
+                calls={kind_: made.cost for kind_ in kind},
+            )
             packed[cells[-1].key] = pack_trajectory(made)
     return Results(
         folder=None,

@@ -17,6 +17,7 @@ from optbench.cli.manners import (
     note,
     page_width,
     say_json,
+    spark_levels,
 )
 from optbench.errors import ExitCode, OptbenchError
 
@@ -179,7 +180,7 @@ def finish(done: Results, folder: Path, *, redraw: bool) -> ExitCode:
 
     summary = done.summary()
     show_verdict(done, err=True)
-    click.echo(summary.text(width=page_width()), err=True)
+    click.echo(summary.text(page_width(), spark_levels(err=True)), err=True)
     page = write_page(done, summary, folder)
     figures = folder / "figures"
     if redraw or not figures.exists():

@@ -11,6 +11,7 @@ import numpy as np
 
 from optbench.records import Cell, ProblemRecord
 from optbench.summary.pairs import Pair, measure, shown_target
+from optbench.summary.sparklines import BLOCKS
 from optbench.summary.text import legend, render, title
 from optbench.trajectory import Trajectory
 
@@ -50,9 +51,14 @@ class Summary:
         """How to read the numbers; empty where there are none."""
         return legend(self)
 
-    def text(self, width: int = 100) -> str:
-        """The summary in at most 20 lines of at most `width` columns."""
-        return render(self, width)
+    def text(self, width: int = 100, levels: str = BLOCKS) -> str:
+        """The summary in at most 20 lines of at most `width` columns.
+
+        Args:
+            width: columns.
+            levels: characters of a sparkline, as `sparklines.levels_for` an encoding has them.
+        """
+        return render(self, width, levels)
 
 
 def summarize(
@@ -85,10 +91,12 @@ def summarize(
         }
         trials = [known[problem, optimizer].trials for optimizer in logs]
         index, eased = shown_target(list(logs.values()), trials, target)
+        spent = max((float(np.nanmax(log.cost)) for log in logs.values()), default=1.0)
+        at = {"eased": eased, "horizon": study.get("budget") or spent}
         for optimizer in optimizers:
             cell, log = known.get((problem, optimizer)), logs.get(optimizer)
             if cell is not None and log is not None:
-                pairs.append(measure(cell, log, index, record, eased=eased))
+                pairs.append(measure(cell, log, index, record, **at))
                 endings.update(str(status) for status in log.status[_distinct(log)])
             else:
                 status, why = (cell.status, cell.message) if cell else ("unfinished", "")

@@ -13,6 +13,7 @@ from optbench.metrics import as_costs
 from optbench.rates import Abstention, Rate
 from optbench.records import Cell, ProblemRecord
 from optbench.regimes import observed_rate
+from optbench.summary.sparklines import Path, path_of
 from optbench.tracks import evaluation, headline_index, target_index, tracks_of, tuning
 from optbench.trajectory import Trajectory
 
@@ -44,6 +45,7 @@ class Pair:
         rate: at which the merit falls over all starts, or why none is told.
         failures: how the starts that fail at the best setting end, and how many.
         exact: whether costs are exact, or known at log points only.
+        path: how the merit of the median start falls, as `sparklines.path_of` has it.
     """
 
     problem: str
@@ -65,6 +67,7 @@ class Pair:
     rate: Rate | Abstention | None = None
     failures: Mapping[str, int] = dataclasses.field(default_factory=dict)
     exact: bool = True
+    path: Path = ()
 
     @property
     def solved(self) -> bool:
@@ -113,9 +116,15 @@ def shown_target(
 
 
 def measure(
-    cell: Cell, trajectory: Trajectory, target: int, problem: ProblemRecord, *, eased: bool = False
+    cell: Cell,
+    trajectory: Trajectory,
+    target: int,
+    problem: ProblemRecord,
+    *,
+    eased: bool = False,
+    horizon: float,
 ) -> Pair:
-    """What a finished cell comes to at one target, given by its index."""
+    """What a finished cell comes to at one target, given by its index; paths end at the horizon."""
     index = headline_index(trajectory, cell.trials, target)
     judged = evaluation(trajectory)
     best = metrics.best_setting(judged.hit_costs[:, [index]][..., [target]])[0]
@@ -141,6 +150,7 @@ def measure(
         rate=observed_rate(judged, index, problem),
         failures=_failures(judged, index, target),
         exact=trajectory.resolution == "exact",
+        path=path_of(judged, index, target, horizon),
     )
 
 
