@@ -140,13 +140,13 @@ def compute(
 
 def _look_through(plan: Study, catalog: str, named: dict[str, Any]) -> None:
     """Refuse what was named and cannot run, and say what has no diagnostics."""
-    labels = [named.get(kind, ()) for kind in ("problems", "optimizers")]
-    if not any(labels) and not plan.diagnostics:
+    problems, optimizers = (named.get(kind, ()) for kind in ("problems", "optimizers"))
+    if not (problems or optimizers or plan.diagnostics):
         return
     with interrupt_deferred():
         from optbench.cli.door import hosted_among, require_sound
 
-    require_sound(*labels, catalog)
+    require_sound(problems, optimizers, catalog)
     if plan.diagnostics and (hosted := hosted_among(plan.optimizers)):
         note("note", f"no diagnostics of {', '.join(hosted)}: what runs on the host has no steps")
 

@@ -116,7 +116,7 @@ def summarize(
 def _distinct(log: Trajectory) -> np.ndarray:
     """[S, H] whether no earlier seed has made the same run, digit by digit, at the setting."""
     first = np.zeros(log.status.shape, bool)
-    for setting in range(first.shape[1]):
+    for setting in range(log.value.shape[1]):
         known: set[bytes] = set()
         for seed, values in enumerate(log.value[:, setting]):
             first[seed, setting] = (run := values.tobytes()) not in known
