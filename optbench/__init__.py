@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from optbench.problem import Problem as Problem
     from optbench.recursion import Path as Path
     from optbench.recursion import Recursion as Recursion
+    from optbench.report.notebook import results_html as results_html
     from optbench.results import Results as Results
     from optbench.run import run as run
     from optbench.start import standard_normal as standard_normal
@@ -80,6 +81,7 @@ _HOMES = {
     "make_method": "method",
     "plot": "figures",
     "reach_verdict": "verdict",
+    "results_html": "report.notebook",
     "run": "run",
     "run_study": "study",
     "standard_normal": "start",

@@ -38,7 +38,7 @@ def main() -> None:
     summary = results.summary()
     figures = REFERENCE / "figures"
     figures.mkdir(parents=True, exist_ok=True)
-    verdict = optbench.reach_verdict(optbench.compare_rows(results), study=results.study)
+    verdict = optbench.reach_verdict(optbench.compare_rows(results))
     text = f"{verdict_text(verdict)}\n\n{summary.text()}\n"
     (REFERENCE / "summary.txt").write_text(text, encoding="utf-8")
     write_page(results, summary, REFERENCE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import math
 import os
@@ -29,6 +30,9 @@ class Program(click.Group):
 
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
         """Run a command line, and leave with its exit code."""
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="replace")  # what a terminal cannot show is a "?"
         if not standalone_mode:
             return super().main(*args, standalone_mode=False, **extra)
         try:
@@ -67,6 +71,13 @@ def use_color() -> bool | None:
 def page_width() -> int:
     """Columns of the terminal, from `MIN_WIDTH` to `MAX_WIDTH`."""
     return max(MIN_WIDTH, min(MAX_WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns))
+
+
+def spark_levels(*, err: bool = False) -> str:
+    """The characters of a sparkline that stdout, or stderr, can show."""
+    from optbench.summary.sparklines import levels_for
+
+    return levels_for((sys.stderr if err else sys.stdout).encoding)
 
 
 def catalog_option(command: Callable[..., Any]) -> Callable[..., Any]:

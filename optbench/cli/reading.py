@@ -7,7 +7,14 @@ from pathlib import Path
 
 import click
 
-from optbench.cli.manners import examples, json_option, page_width, results_argument, say_json
+from optbench.cli.manners import (
+    examples,
+    json_option,
+    page_width,
+    results_argument,
+    say_json,
+    spark_levels,
+)
 from optbench.errors import ExitCode
 
 
@@ -25,7 +32,7 @@ def show(results: Path, as_json: bool) -> ExitCode:
         say_json(summary)
     else:
         show_verdict(found)
-        click.echo(summary.text(width=page_width()))
+        click.echo(summary.text(page_width(), spark_levels()))
         explain(found)
     return ExitCode.OK
 

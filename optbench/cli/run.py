@@ -17,6 +17,7 @@ from optbench.cli.manners import (
     note,
     page_width,
     say_json,
+    spark_levels,
 )
 from optbench.errors import ExitCode, OptbenchError
 
@@ -115,7 +116,6 @@ def compute(
 ) -> ExitCode:
     """Run a study, and show it; check first the problems and optimizers that were named."""
     with interrupt_deferred():
-        from optbench.cli.door import hosted_among, require_sound
         from optbench.cli.progress import LiveProgress
         from optbench.environment import enable_compilation_cache
         from optbench.study import run_study
@@ -123,11 +123,7 @@ def compute(
     if warning := enable_compilation_cache():
         note("note", warning)
     try:
-        require_sound(named.get("problems", ()), named.get("optimizers", ()), catalog)
-        if plan.diagnostics and (hosted := hosted_among(plan.optimizers)):
-            note(
-                "note", f"no diagnostics of {', '.join(hosted)}: what runs on the host has no steps"
-            )
+        _look_through(plan, catalog, named)
         with interrupt_remembered() as raise_again, LiveProgress() as show:
 
             def listener(event: Event) -> None:
@@ -140,6 +136,19 @@ def compute(
         again = "the same command without --fresh" if fresh else "the same command"
         note("interrupted", f"finished cells are kept in {folder}; {again} continues")
         return ExitCode.INTERRUPTED
+
+
+def _look_through(plan: Study, catalog: str, named: dict[str, Any]) -> None:
+    """Refuse what was named and cannot run, and say what has no diagnostics."""
+    problems, optimizers = (named.get(kind, ()) for kind in ("problems", "optimizers"))
+    if not (problems or optimizers or plan.diagnostics):
+        return
+    with interrupt_deferred():
+        from optbench.cli.door import hosted_among, require_sound
+
+    require_sound(problems, optimizers, catalog)
+    if plan.diagnostics and (hosted := hosted_among(plan.optimizers)):
+        note("note", f"no diagnostics of {', '.join(hosted)}: what runs on the host has no steps")
 
 
 def foretell(plan: Study, folder: Path, catalog: str, *, fresh: bool, as_json: bool) -> ExitCode:
@@ -167,15 +176,16 @@ def changed(study: Study, given: dict[str, Any], *, is_named: bool) -> Study:
 def finish(done: Results, folder: Path, *, redraw: bool) -> ExitCode:
     """Show verdict and table, draw the figures, say which cells failed, and print the folder."""
     from optbench.database import said_plainly
-    from optbench.figures import plot
     from optbench.report.page import write_page
 
     summary = done.summary()
     show_verdict(done, err=True)
-    click.echo(summary.text(width=page_width()), err=True)
+    click.echo(summary.text(page_width(), spark_levels(err=True)), err=True)
     page = write_page(done, summary, folder)
     figures = folder / "figures"
     if redraw or not figures.exists():
+        from optbench.figures import plot
+
         with said_plainly(figures):
             plot(done, figures, workers=min(os.cpu_count() or 1, len(done.problems), 4))
     click.echo(f"All pairs: {page}. Figures: {figures}.", err=True)
@@ -194,7 +204,7 @@ def show_verdict(done: Results, *, err: bool = False) -> None:
     if len(compared.headlines) < 2:
         return
     try:
-        verdict = reach_verdict(compared, study={**done.study, "target": done.target})
+        verdict = reach_verdict(compared)
     except OptbenchError as error:
         note("no verdict", f"{error.message}; {error.hint}")
     else:
