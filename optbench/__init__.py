@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from optbench.oracle import Evaluation as Evaluation
     from optbench.oracle import Oracle as Oracle
     from optbench.oracle import Prices as Prices
+    from optbench.page import write_report as write_report
     from optbench.problem import Constants as Constants
     from optbench.problem import CriticalPoint as CriticalPoint
     from optbench.problem import Problem as Problem
@@ -86,6 +87,7 @@ _HOMES = {
     "run_study": "study",
     "standard_normal": "start",
     "start_near": "start",
+    "write_report": "page",
 }
 
 __all__ = sorted(_HOMES)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from optbench.study import Study
 
 SHIPPED = "quick"  # the study that runs where none is named
+REPORT = "report.html"  # its page, in the folder of its results
 AD_HOC = "adhoc"  # the name of a study of problems or optimizers named on the command line
 
 _EXAMPLES = examples(
@@ -174,24 +175,32 @@ def changed(study: Study, given: dict[str, Any], *, is_named: bool) -> Study:
 
 
 def finish(done: Results, folder: Path, *, redraw: bool) -> ExitCode:
-    """Show verdict and table, draw the figures, say which cells failed, and print the folder."""
-    from optbench.database import said_plainly
-    from optbench.report.page import write_page
+    """Show verdict and table, draw what has changed, say which cells failed, print the folder."""
+    from optbench.report.full_table import write_full_table
 
     summary = done.summary()
     show_verdict(done, err=True)
     click.echo(summary.text(page_width(), spark_levels(err=True)), err=True)
-    page = write_page(done, summary, folder)
-    figures = folder / "figures"
-    if redraw or not figures.exists():
-        from optbench.figures import plot
-
-        with said_plainly(figures):
-            plot(done, figures, workers=min(os.cpu_count() or 1, len(done.problems), 4))
-    click.echo(f"All pairs: {page}. Figures: {figures}.", err=True)
+    pairs = write_full_table(done, summary, folder)
+    figures, report = folder / "figures", folder / REPORT
+    if redraw or not (figures.exists() and report.exists()):
+        draw(done, figures, report)
+    click.echo(f"Report: {report}. All pairs: {pairs}. Figures: {figures}.", err=True)
     click.echo(folder)
     explain(done)
     return ExitCode.FAILED if any(c.status == "failed" for c in done.cells) else ExitCode.OK
+
+
+def draw(done: Results, figures: Path, report: Path) -> None:
+    """Draw the figures of a study, and its report."""
+    from optbench.cli.report import bounds_beside
+    from optbench.database import said_plainly
+    from optbench.figures import plot
+    from optbench.page import write_report
+
+    with said_plainly(figures):
+        plot(done, figures, workers=min(os.cpu_count() or 1, len(done.problems), 4))
+    write_report(done, report, bounds=bounds_beside(report.parent))
 
 
 def show_verdict(done: Results, *, err: bool = False) -> None:
