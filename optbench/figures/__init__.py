@@ -22,8 +22,8 @@ from optbench.results import Results
 
 Format = Literal["svg", "png", "pdf"]
 
-RASTER_DPI = {"svg": 100, "png": 200, "pdf": 300}  # of the picture, or of the contours inside it
-PAPER_DPI = 600  # of a picture that is a third as wide
+RASTER_DPI = {"svg": 100, "png": 200, "pdf": 200}  # of the picture, or of the contours inside it
+PAPER_DPI = 300  # of a picture that is a third as wide
 _UNDATED = {"svg": {"Date": None}, "png": {"Software": None}, "pdf": {"CreationDate": None}}
 
 

@@ -18,7 +18,7 @@ BEYOND_TARGETS = 1e-2  # the axis ends at this share of the hardest target
 ABOVE_START = 30.0  # and at this multiple of the merit at the start
 ESCAPE_LIMITS = (-1.5, 1.3)  # of the merit at a saddle, over its start
 
-_AXIS = {
+MERIT_AXIS = {
     "suboptimality": r"$f(x) - f^\ast$",
     "gradient norm": r"$|\nabla f(x)|$",
     "escape": r"$(f(x) - f_{\mathrm{saddle}})\, /\, (f(x_0) - f_{\mathrm{saddle}})$",
@@ -107,7 +107,7 @@ def facts_of(tuned: Tuned, fitted: Fit) -> tuple[str, str]:
 
 def _dress(panel: Axes, runs: ProblemRuns, curves: Mapping[str, Curve]) -> None:
     problem, merit = runs.problem, runs.problem.merit
-    panel.set_ylabel(_AXIS[merit])
+    panel.set_ylabel(MERIT_AXIS[merit])
     panel.set_xscale("log")
     if merit == "escape":
         thin = {"color": "black", "linewidth": runs.sheet.stroke(0.8)}

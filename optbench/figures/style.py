@@ -13,8 +13,11 @@ from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar
 import matplotlib.style
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.cbook import is_math_text
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.textpath import text_to_path
 from matplotlib.transforms import Bbox
 
 from optbench.figures.families import representatives
@@ -28,6 +31,8 @@ HANDLE_LETTERS = 9  # as wide as the line in front of a name
 ABOVE_SHARE = 0.83  # of the width of a figure, for a legend above axes
 ENTRY_INCHES = 0.0178  # a line of a legend, per point of its text
 NEAR = 0.5  # from axes to the legend above, over the size of its text
+HINTED = 1.03  # how much wider text on pixels is than its outlines
+INDENT = 0.1  # inches left of a caption
 TIGHT = {"labelspacing": 0.25, "columnspacing": 1.0, "handlelength": 2.4}  # of such a legend
 
 COLORS = (  # Okabe & Ito (2008), "Color universal design", without yellow
@@ -248,7 +253,18 @@ def wrapped(label: str, width: int) -> str:
 def caption_lines(*texts: str, sheet: Sheet = SCREEN) -> list[str]:
     """Texts, the empty ones left out, in lines as wide as a figure."""
     columns = sheet.letters(sheet.width, sheet.caption_size)
-    return [line for text in texts for line in textwrap.wrap(text, columns)]
+    while True:
+        lines = [line for text in texts for line in textwrap.wrap(text, columns)]
+        widest = max((_inches(line, sheet.caption_size) for line in lines), default=0.0)
+        if HINTED * widest < sheet.width - INDENT:
+            return lines
+        columns -= 2
+
+
+def _inches(line: str, size: float) -> float:
+    """How wide a line of text is."""
+    font, formula = FontProperties(family="DejaVu Sans", size=size), is_math_text(line)
+    return text_to_path.get_text_width_height_descent(line, font, formula)[0] / 72
 
 
 def caption_height(*texts: str, sheet: Sheet = SCREEN) -> float:
@@ -275,7 +291,7 @@ def add_caption(figure: Picture, *texts: str, reserve: float = 0.0) -> None:
         layout.set(rect=(0, room, 1, 1 - room))
     if sheet.captioned:
         figure.text(
-            0.1 / width,
+            INDENT / width,
             0.06 / height,
             "\n".join(caption_lines(*texts, sheet=sheet)),
             va="bottom",

@@ -37,20 +37,20 @@ _ENDING = {
 }
 
 
-def path_of(tuned: Tuned) -> np.ndarray | None:
-    """[T, 2] the points of the shown start at the tuned setting; None where they were not kept.
+def path_of(tuned: Tuned, start: int = START) -> np.ndarray | None:
+    """[T, 2] the points of a start at the tuned setting; None where they were not kept.
 
     It ends where the lane does, or where a point is not finite.
     """
     trajectory = tuned.trajectory
-    lane = START * trajectory.value.shape[1] + tuned.setting
+    lane = start * trajectory.value.shape[1] + tuned.setting
     kept = np.flatnonzero(trajectory.recorded == lane)[:1]
     if not len(kept):
         return None
     params = trajectory.params
     leaves = list(params.values()) if isinstance(params, dict) else [params]
     points = np.concatenate([leaf[kept[0]].reshape(leaf.shape[1], -1) for leaf in leaves], axis=-1)
-    points = points[: trajectory.last[START, tuned.setting] + 1]
+    points = points[: trajectory.last[start, tuned.setting] + 1]
     finite = np.isfinite(points).all(-1)
     return points if finite.all() else points[: np.argmin(finite)]
 
@@ -88,8 +88,8 @@ def overlay(runs: ProblemRuns) -> style.Picture:
     for name in sorted(shown, key=runs.ranked.index):
         label = style.entry(sheet, name, *told[name], width=LABEL_WIDTH)
         zorder = 3 + 1 / (1 + _length(paths[name], across))
-        _draw_path(panel, paths[name], runs, name, label=label, zorder=zorder)
-    _draw_points(panel, runs, paths)
+        draw_path(panel, paths[name], runs, name, label=label, zorder=zorder)
+    draw_points(panel, runs, paths)
     handles, labels = panel.get_legend_handles_labels()
     spaced = {"labelspacing": 0.7} if sheet.beside else style.TIGHT
     columns = 1 if sheet.beside else style.legend_columns(sheet, labels)
@@ -189,8 +189,8 @@ def multiples(runs: ProblemRuns) -> style.Picture:
         tuned = runs.tuned[name]
         draw_contours(panel, runs.problem, sheet)
         panel.set_rasterization_zorder(0)
-        _draw_path(panel, path, runs, name)
-        _draw_points(panel, runs, {name: path})
+        draw_path(panel, path, runs, name)
+        draw_points(panel, runs, {name: path})
         below = place + sheet.columns < len(paths)
         panel.tick_params(labelbottom=not below)
         if below:
@@ -211,7 +211,7 @@ def paths_of(runs: ProblemRuns) -> dict[str, np.ndarray]:
     return {name: path for name, path in paths.items() if path is not None}
 
 
-def _draw_path(panel: Axes, path: np.ndarray, runs: ProblemRuns, name: str, **options: Any) -> None:
+def draw_path(panel: Axes, path: np.ndarray, runs: ProblemRuns, name: str, **options: Any) -> None:
     """The path, its thin part where log points are more than a step apart."""
     tuned, look, stroke = runs.tuned[name], runs.styles[name], runs.sheet.stroke
     steps = tuned.trajectory.steps[: len(path)]
@@ -227,7 +227,7 @@ def _draw_path(panel: Axes, path: np.ndarray, runs: ProblemRuns, name: str, **op
     panel.plot([], [], **look.line, **options)
 
 
-def _draw_points(panel: Axes, runs: ProblemRuns, paths: dict[str, np.ndarray]) -> None:
+def draw_points(panel: Axes, runs: ProblemRuns, paths: dict[str, np.ndarray]) -> None:
     problem, stroke = runs.problem, runs.sheet.stroke
     starts = [path[0] for path in paths.values() if len(path)]
     black = {"linestyle": "none", "markeredgecolor": "black", "zorder": 5}
