@@ -20,11 +20,12 @@ from optbench.figures.contours import draw_contours, surface_of
 from optbench.figures.convergence import MERIT_AXIS
 from optbench.figures.lines import COST
 from optbench.figures.runs import ProblemRuns
-from optbench.figures.trajectories import draw_points, path_of, shown_of
+from optbench.figures.trajectories import MINIMIZER_COLOR, draw_points, path_of, shown_of
 
 HEIGHT = 5.6  # inches
 DPI = 80
 COLORS = 128  # of all frames
+SWATCH = 60  # pixels high, a patch that brings a color into the palette
 HOLD_SECONDS = 1.5  # of the last frame
 MOST_FRAMES = 600
 FASTEST = 50.0  # frames per second that a GIF can have
@@ -120,7 +121,7 @@ def animate(
     costs = frame_costs(list(lanes.values()), count)
     with style.house_style():
         images = list(_frames(runs, lanes, progress(costs.tolist())))
-    palette = images[-1].quantize(COLORS, dither=Image.Dither.NONE)
+    palette = _with_swatches(images[-1]).quantize(COLORS, dither=Image.Dither.NONE)
     flat = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
     step = round(1000 / frames_per_second)
     times = [step] * (count - 1) + [round(1000 * HOLD_SECONDS)]
@@ -130,6 +131,18 @@ def animate(
         options: dict[str, Any] = {"duration": times, "loop": 0, "optimize": False}
         frames[0].save(path, save_all=True, append_images=frames[1:], **options)
     return path
+
+
+def _with_swatches(image: Image.Image) -> Image.Image:
+    """A picture over patches of the colors of lines and marks: a palette of both keeps them."""
+    wide = Image.new("RGB", (image.width, image.height + SWATCH))
+    wide.paste(image)
+    swatches = (*style.COLORS, MINIMIZER_COLOR)
+    width = image.width // len(swatches)
+    for index, color in enumerate(swatches):
+        left = index * width
+        wide.paste(color, (left, image.height, left + width, wide.height))
+    return wide
 
 
 def _count(seconds: float, frames_per_second: float) -> int:

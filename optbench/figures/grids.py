@@ -150,9 +150,10 @@ def _legend_below(figure: style.Picture, handles: Sequence[Any] | None, columns:
     """The legend of a figure above its caption, where room was reserved for it."""
     foot = style.caption_height(*figure.caption, sheet=figure.sheet) / figure.get_figheight()
     place: dict[str, Any] = {"loc": "lower center", "bbox_to_anchor": (0.5, foot)}
-    given = {} if handles is None else {"handles": handles}
+    if handles is None:
+        handles = figure.axes[0].get_legend_handles_labels()[0]
     if columns:
-        figure.legend(**given, **place, borderaxespad=0.3, ncols=columns, **style.TIGHT)
+        figure.legend(handles=handles, **place, borderaxespad=0.3, ncols=columns, **style.TIGHT)
 
 
 def _cells_text(target: float) -> str:

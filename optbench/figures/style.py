@@ -33,7 +33,11 @@ ENTRY_INCHES = 0.0178  # a line of a legend, per point of its text
 NEAR = 0.5  # from axes to the legend above, over the size of its text
 HINTED = 1.03  # how much wider text on pixels is than its outlines
 INDENT = 0.1  # inches left of a caption
-TIGHT = {"labelspacing": 0.25, "columnspacing": 1.0, "handlelength": 2.4}  # of such a legend
+TIGHT: dict[str, Any] = {
+    "labelspacing": 0.25,
+    "columnspacing": 1.0,
+    "handlelength": 2.4,
+}  # of such a legend
 
 COLORS = (  # Okabe & Ito (2008), "Color universal design", without yellow
     "#0072B2",

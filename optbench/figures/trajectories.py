@@ -15,6 +15,7 @@ from optbench.figures.runs import ProblemRuns, Tuned
 from optbench.figures.sheet import Sheet
 from optbench.records import ProblemRecord
 
+MINIMIZER_COLOR = "#F0E442"
 START = 0  # index of the start that is shown
 PICTURE = 0.8125  # of a small panel: the longer side of its axes, over its share of the width
 TITLE_INCHES = 0.1  # what a small panel is higher than its axes, per point of its text
@@ -228,6 +229,7 @@ def draw_path(panel: Axes, path: np.ndarray, runs: ProblemRuns, name: str, **opt
 
 
 def draw_points(panel: Axes, runs: ProblemRuns, paths: dict[str, np.ndarray]) -> None:
+    """The start and the minimizer, and what the coordinates are called."""
     problem, stroke = runs.problem, runs.sheet.stroke
     starts = [path[0] for path in paths.values() if len(path)]
     black = {"linestyle": "none", "markeredgecolor": "black", "zorder": 5}
@@ -235,7 +237,7 @@ def draw_points(panel: Axes, runs: ProblemRuns, paths: dict[str, np.ndarray]) ->
         circle = {"marker": "o", "ms": stroke(10.0), "mfc": "white", "mew": stroke(2.0)}
         panel.plot(*starts[0], **circle, label="start", **black)
     if problem.minimizer is not None:
-        star = {"marker": "*", "ms": stroke(17.0), "mfc": "#F0E442"}
+        star = {"marker": "*", "ms": stroke(17.0), "mfc": MINIMIZER_COLOR}
         panel.plot(*problem.minimizer, **star, label="minimizer", **black)
     panel.set_box_aspect(_height_over_width(problem))
     named = problem.coordinates
