@@ -8,7 +8,7 @@ import functools
 import re
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar, runtime_checkable
 
 import matplotlib.style
 import numpy as np
@@ -114,6 +114,7 @@ def house_style(sheet: Sheet = SCREEN) -> Iterator[None]:
         yield
 
 
+@runtime_checkable
 class OnSheet(Protocol):
     """What has a sheet that it is to be drawn on."""
 
