@@ -9,7 +9,7 @@ import math
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -135,6 +135,15 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return str(value) if isinstance(value, Path) else value
+
+
+def say_files(paths: Sequence[Path], as_json: bool) -> ExitCode:
+    """Print the files that were written, one a line."""
+    if as_json:
+        say_json({"files": paths})
+    else:
+        click.echo("\n".join(map(str, paths)))
+    return ExitCode.OK
 
 
 def examples(*lines: str) -> str:
