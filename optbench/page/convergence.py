@@ -20,7 +20,6 @@ from optbench.figures.curves import (
     theory_line,
 )
 from optbench.figures.runs import Tuned
-from optbench.figures.trajectories import points_of
 from optbench.page.source import Source
 from optbench.rates import Abstention
 from optbench.records import ProblemRecord
@@ -32,8 +31,8 @@ from optbench.report.rates import (
     cells_of,
     known_problem,
 )
-from optbench.summary.pairs import Pair, common_target, measure_at
-from optbench.tracks import evaluation, headline_index, tracks_of, tuning
+from optbench.summary.pairs import Pair, measure_at, shown_target
+from optbench.tracks import evaluation, headline_index, tracks_of
 from optbench.trajectory import Trajectory
 
 POINTS = 64  # of a curve, at most
@@ -78,7 +77,8 @@ def drawn_pairs(source: Source, label: str) -> Iterator[Drawn]:
     results = source.results
     record = results.problems[label]
     logs = {o: log for o in results.optimizers if (log := results.trajectory(label, o)) is not None}
-    target = common_target([tuning(log) for log in logs.values()])
+    trials = [cell.trials for o in logs if (cell := results.cell(label, o)) is not None]
+    target, _ = shown_target(list(logs.values()), trials, results.target)
     problem = known_problem(label, source.catalogs.problems) if logs else None
     for optimizer, log in logs.items():
         cell = results.cell(label, optimizer)
@@ -198,8 +198,9 @@ def _quantities(
     yield "merit", (tuned, trajectory.merit_values / merit_scale(trajectory))
     if trajectory.merit != "gradient norm":
         yield "gradient norm", (tuned, trajectory.gradient_norm)
-    if record.minimizer is not None and len(trajectory.recorded):
-        known = distances(tuned, record.minimizer)
+    minimizer = record.minimizer
+    if minimizer is not None and not np.iscomplexobj(minimizer) and len(trajectory.recorded):
+        known = distances(tuned, minimizer)
         if known is not None:
             yield "distance", known
 
@@ -222,9 +223,11 @@ def distances(tuned: Tuned, minimizer: np.ndarray) -> tuple[Tuned, np.ndarray] |
     chosen = np.isin(np.arange(len(trajectory.seeds)), seeds[kept])
     runs = trajectory.of_seeds(chosen)
     values = np.full(runs.value.shape, np.nan)
-    for place, lane in enumerate(kept):
-        away = points_of(trajectory, int(lane)) - minimizer
-        values[place, tuned.setting] = np.linalg.norm(away, axis=-1)
+    for seed in range(len(runs.seeds)):
+        points = runs.points_of(seed, tuned.setting)
+        assert points is not None
+        away = np.linalg.norm(points - minimizer, axis=-1)
+        values[seed, tuned.setting, : len(away)] = away
     return Tuned(**{**vars(tuned), "trajectory": runs}), values
 
 

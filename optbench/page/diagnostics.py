@@ -127,7 +127,7 @@ def diagnostics(source: Source) -> dict[str, Any] | None:
 
 
 def _problem(runs: ProblemRuns) -> dict[str, Any]:
-    leaves = {of: leaf_names(runs, of)[:MOST_LEAVES] for of in ("params", "gradient")}
+    leaves = {of: leaf_names(runs, of)[: MOST_LEAVES["screen"]] for of in ("params", "gradient")}
     whole = is_measured(runs)
     lines = {
         name: line
