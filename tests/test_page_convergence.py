@@ -460,4 +460,5 @@ def test_a_problem_chosen_elsewhere_is_followed(page):
     assert menu_of(page, "problem").input_value() == "1"
     page.evaluate("optbench.choose({problem: 0})")
     quantities = menu_of(page, "quantity").locator("option")
-    assert [q.get_attribute("value") for q in quantities.all()] == ["merit", "gradient norm"]
+    names = [quantity.get_attribute("value") for quantity in quantities.all()]
+    assert names == ["merit", "gradient norm", "distance"]
