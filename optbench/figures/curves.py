@@ -7,7 +7,6 @@ import dataclasses
 import numpy as np
 
 from optbench.figures.runs import Tuned
-from optbench.rate_formulas import TheoreticalRate
 from optbench.rates import WINDOW_START, Abstention, Kind, Rate
 from optbench.records import ProblemRecord
 from optbench.regimes import observed_rate
@@ -192,7 +191,7 @@ def log_shape(kind: Kind, value: float, steps: np.ndarray) -> np.ndarray:
     return steps * np.log(value) if kind == "linear" else -value * np.log(steps)
 
 
-def theory_line(tuned: Tuned, theory: TheoreticalRate | None, fitted: Fit) -> Fit | None:
+def theory_line(tuned: Tuned, kind: Kind, value: float | None, fitted: Fit) -> Fit | None:
     """The slope that theory tells, from where the fitted line starts, to the median start's end.
 
     Theory of rates tells no level. Without a fitted line it starts where the error is down by
@@ -200,13 +199,14 @@ def theory_line(tuned: Tuned, theory: TheoreticalRate | None, fitted: Fit) -> Fi
 
     Args:
         tuned: runs and their tuned setting.
-        theory: of the merit; None where it is not known.
+        kind: of the rate of the merit.
+        value: q or p; None where it is not known.
         fitted: the line of the rate that was observed.
 
     Returns:
         The line, under the rate observed; None where there is none: of an order, say.
     """
-    if theory is None or theory.value is None or theory.kind == "superlinear":
+    if value is None or kind == "superlinear":
         return None
     trajectory, lane = tuned.trajectory, (tuned.median_start, tuned.setting)
     errors, steps = trajectory.merit_values[lane], trajectory.steps.astype(float)
@@ -219,7 +219,7 @@ def theory_line(tuned: Tuned, theory: TheoreticalRate | None, fitted: Fit) -> Fi
     else:
         return None
     along = (steps >= first) & (np.arange(len(steps)) <= trajectory.last[lane])
-    shape = log_shape(theory.kind, theory.value, steps[along])
+    shape = log_shape(kind, value, steps[along])
     merit = height * np.exp(shape - shape[0])
     return Fit(fitted.rate, steps[along], trajectory.cost[lane][along], merit)
 

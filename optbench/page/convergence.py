@@ -180,7 +180,8 @@ def _line(source: Source, pair: Drawn, record: ProblemRecord) -> dict[str, Any]:
         "cost": _affine_cost(tuned),
         "curves": {name: _over_axes(*curves) for name, curves in _quantities(tuned, record)},
         "fit": _packed_line(fitted),
-        "theory_line": _packed_line(theory_line(tuned, theory, fitted)),
+        "theory_line": theory
+        and _packed_line(theory_line(tuned, theory.kind, theory.value, fitted)),
     }
 
 
