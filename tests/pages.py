@@ -43,8 +43,9 @@ def no_problem() -> Problem:
 def problem_of(objective) -> Problem:
     start = start_near(np.ones(2))
     source = f"Somebody, {SCRIPT} {IMAGE} {COMMENT}"
-    return Problem(objective=objective, start=start, minimum=0.0, minimum_kind="closed form",
-                   region=((-2.0, 2.0), (-2.0, 2.0)), source=source, coordinates=(SCRIPT, IMAGE))  # fmt: skip
+    known = {"minimum": 0.0, "minimum_kind": "closed form", "source": source}
+    shown = {"region": ((-2.0, 2.0), (-2.0, 2.0)), "coordinates": (SCRIPT, IMAGE)}
+    return Problem(objective=objective, start=start, **known, **shown)
 
 
 def run_hostile(folder: Path | None) -> Results:

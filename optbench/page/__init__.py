@@ -20,7 +20,9 @@ from optbench.results import Results
 FILE = "report.html"
 
 Section = Callable[[Source], Any]  # what its script reads; None where there is nothing to show
-SECTIONS: Mapping[str, Section] = {"bounds": theorems}  # name, as its script has it -> section, in order
+SECTIONS: Mapping[str, Section] = {  # name, as its script has it -> section, in order
+    "bounds": theorems,
+}
 
 
 def write_report(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -133,7 +133,7 @@ def _at(x: np.ndarray, places: np.ndarray, shown: np.ndarray) -> np.ndarray:
 
 
 def _marked(curves: Sequence[Curve], panel: Panel, what: str) -> np.ndarray:
-    """[M, 3] which curve, and the point of it that is marked: that of a crossing or a worst case."""
+    """[M, 3] index of a curve, place, height: where runs cross, or worst cases come nearest."""
     rows = [
         (index, curve.x[at], _single(heights(curve, panel))[at])
         for index, curve in enumerate(curves)

@@ -103,7 +103,7 @@ function curvesDrawing(theorem, most) {
     const left = column * (columns === 2 ? 0.54 : 1);
     const top = inner - row * (PANEL_HEIGHT + PANEL_GAP);
     const bottom = Math.max(top - PANEL_HEIGHT, 0);
-    Object.assign(layout, panelAxes(panel, suffix, column === 0), {});
+    Object.assign(layout, panelAxes(panel, suffix, column === 0));
     layout[`xaxis${suffix}`].domain = [left, left + (columns === 2 ? 0.46 : 1)];
     layout[`yaxis${suffix}`].domain = [bottom / inner, top / inner];
     layout.annotations.push(panelTitle(panel, left, top / inner));
@@ -145,6 +145,7 @@ function panelTraces(theorem, panel, suffix) {
   const axes = { xaxis: `x${suffix}`, yaxis: `y${suffix}` };
   const single = panel.x.length === 1;
   const lines = theorem.lines.map((line, index) => runTrace(panel, line, index)).filter(Boolean);
+  lines.sort((a, b) => (a.name === WORST) - (b.name === WORST));
   const ends = single ? [panel.x[0] - 1, panel.x[0] + 1] : panel.x;
   const bound = {
     x: Array.from(ends),
@@ -168,6 +169,7 @@ function panelTraces(theorem, panel, suffix) {
   return drawn.map((one) => ({ ...one, ...axes, hovertemplate: HOVER }));
 }
 
+const WORST = "worst cases"; // drawn above the others
 const HOVER = "%{fullData.name}<br>%{x}: %{y:.4g}<extra></extra>";
 
 // All curves of one name as one trace, with a gap after each.
