@@ -66,7 +66,8 @@ function stripSpec(theorems, view, change) {
 }
 
 function theoremSearch(theorems, view, change) {
-  const words = ["name", "family", "group", "statement", "method", "source", "verdict", "standing"];
+  const words = ["name", "family", "group", "statement", "direction", "method", "source", "verdict",
+    "standing"];
   const haystacks = theorems.map((theorem) =>
     [...words.map((word) => theorem[word]), ...theorem.assumptions].join(" ").toLowerCase(),
   );
