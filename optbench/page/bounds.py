@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
-from optbench.figures.bound_curves import Curve, Panel, panels, with_uppers
+from optbench.figures.bound_curves import Compared, Curve, Panel, panels, with_uppers
 from optbench.figures.bounds import KINDS, height_range, heights, line_styles, sentence
 from optbench.page.source import Source
 from optbench.report.bound_records import BoundRecord, RunRecord, read_bounds
@@ -34,7 +34,7 @@ def bounds(source: Source) -> dict[str, Any] | None:
 
 def _theorem(record: BoundRecord) -> dict[str, Any]:
     facts = record.facts
-    drawn = [with_uppers(panel, record.uppers) for panel in panels(record.runs)]
+    drawn = [with_uppers(panel, record.uppers) for panel in panels(cast(Sequence[Compared], record.runs))]
     precise = any(run.precise for run in record.runs)
     styles = line_styles(drawn)
     told = ("name", "group", "family", "statement", "latex", "quantity", "source", "method")
