@@ -34,7 +34,8 @@ def bounds(source: Source) -> dict[str, Any] | None:
 
 def _theorem(record: BoundRecord) -> dict[str, Any]:
     facts = record.facts
-    drawn = [with_uppers(panel, record.uppers) for panel in panels(cast(Sequence[Compared], record.runs))]
+    runs = cast(Sequence[Compared], record.runs)
+    drawn = [with_uppers(panel, record.uppers) for panel in panels(runs)]
     precise = any(run.precise for run in record.runs)
     styles = line_styles(drawn)
     told = ("name", "group", "family", "statement", "latex", "quantity", "source", "method")
