@@ -17,6 +17,8 @@ SCRIPTS = (  # in the order in which they run
     "selection.js",
     "figure.js",
     "filters.js",
+    "bounds.js",
+    "bound_curves.js",
     "page.js",
 )
 POLICY = (

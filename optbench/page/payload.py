@@ -66,7 +66,7 @@ def _typed(array: np.ndarray) -> tuple[str, np.ndarray]:
     elif array.dtype.kind in "iu" and array.dtype != np.uint8:
         array = array.astype(np.int32)
     for kind, dtype in KINDS.items():
-        if array.dtype == dtype:
+        if array.dtype.newbyteorder("=") == dtype:
             return kind, np.ascontiguousarray(array.astype(array.dtype.newbyteorder("<")))
     raise TypeError(f"no array of {array.dtype} in a page")
 

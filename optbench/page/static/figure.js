@@ -2,7 +2,7 @@
 //
 // A figure is described by
 //   id, title       of the figure
-//   read            one sentence: how to read it
+//   read            one sentence: how to read it; or () => that of what is drawn
 //   depends         keys of the selection that change it
 //   controls        optional: (bar, redraw) puts its own menus into the bar
 //   draw            () => { traces, layout, height?, alt } or { empty: why there is nothing }
@@ -28,23 +28,26 @@ function addFigure(host, spec) {
   const plot = element("div", { class: "plot", role: "img", id: `figure-${spec.id}` });
   const bar = element("div", { class: "bar" });
   const code = element("code");
+  const caption = element("figcaption", {}, typeof spec.read === "string" ? reading(spec.read) : "");
   const box = element(
     "figure",
     { "data-figure": spec.id },
     element("h3", {}, spec.title),
     bar,
     plot,
-    element("figcaption", {}, `How to read: ${spec.read}`),
+    caption,
     element("div", { class: "tools" }, ...tools(spec, plot), code),
   );
   host.append(box);
-  const figure = { ...spec, box, plot, code, bar, dirty: true, visible: false };
+  const figure = { ...spec, box, plot, code, caption, bar, dirty: true, visible: false };
   figures.push(figure);
   if (spec.controls) spec.controls(bar, () => redraw(figure));
   bar.hidden = !bar.childElementCount;
   watcher.observe(box);
   return figure;
 }
+
+const reading = (sentence) => `How to read: ${sentence}`;
 
 function tools(spec, plot) {
   const picture = (format) => async () => {
@@ -98,6 +101,7 @@ function drawNow(figure) {
   const drawing = figure.draw();
   const command = figure.command && figure.command();
   figure.code.textContent = command || "";
+  if (typeof figure.read === "function") figure.caption.textContent = reading(figure.read());
   if (drawing.empty) {
     Plotly.purge(figure.plot);
     figure.plot.style.height = "";
