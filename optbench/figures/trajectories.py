@@ -14,6 +14,7 @@ from optbench.figures.contours import draw_contours, draw_scale, surface_of
 from optbench.figures.families import contrast, representatives
 from optbench.figures.runs import ProblemRuns, Tuned
 from optbench.records import ProblemRecord
+from optbench.trajectory import Trajectory
 
 START = 0  # index of the start that is shown
 COLUMNS = 3
@@ -39,19 +40,18 @@ _ENDING = {
 
 
 def path_of(tuned: Tuned) -> np.ndarray | None:
-    """[T, 2] the points of the shown start at the tuned setting; None where they were not kept.
+    """[T, 2] the points of the shown start at the tuned setting; None where they were not kept."""
+    return lane_path(tuned.trajectory, START, tuned.setting)
+
+
+def lane_path(trajectory: Trajectory, start: int, setting: int) -> np.ndarray | None:
+    """[T, d] the points of one lane, by index; None where they were not kept.
 
     It ends where the lane does, or where a point is not finite.
     """
-    trajectory = tuned.trajectory
-    lane = START * trajectory.value.shape[1] + tuned.setting
-    kept = np.flatnonzero(trajectory.recorded == lane)[:1]
-    if not len(kept):
+    points = trajectory.points_of(start, setting)
+    if points is None:
         return None
-    params = trajectory.params
-    leaves = list(params.values()) if isinstance(params, dict) else [params]
-    points = np.concatenate([leaf[kept[0]].reshape(leaf.shape[1], -1) for leaf in leaves], axis=-1)
-    points = points[: trajectory.last[START, tuned.setting] + 1]
     finite = np.isfinite(points).all(-1)
     return points if finite.all() else points[: np.argmin(finite)]
 

@@ -14,12 +14,13 @@ from optbench.page.document import document
 from optbench.page.payload import pack
 from optbench.page.source import Source
 from optbench.page.top import top
+from optbench.page.trajectories import trajectories
 from optbench.results import Results
 
 FILE = "report.html"
 
 Section = Callable[[Source], Any]  # what its script reads; None where there is nothing to show
-SECTIONS: Mapping[str, Section] = {}  # name, as its script has it -> section, in order
+SECTIONS: Mapping[str, Section] = {"trajectories": trajectories}  # name, as its script has it -> section, in order
 
 
 def write_report(

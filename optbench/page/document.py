@@ -17,6 +17,12 @@ SCRIPTS = (  # in the order in which they run
     "selection.js",
     "figure.js",
     "filters.js",
+    "paths.js",
+    "settings.js",
+    "player.js",
+    "ground.js",
+    "scrub.js",
+    "trajectories.js",
     "page.js",
 )
 POLICY = (
