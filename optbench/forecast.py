@@ -227,14 +227,18 @@ def _memory_bytes(parts: Sequence[Part], programs: Collection[Sketch]) -> int:
 
 
 def _batch_bytes(part: Part) -> int:
-    """Of the carry, twice as it moves, and of the log, as often as it is copied."""
+    """Of the carry, twice as it moves, and of the log, as often as it is copied.
+
+    The log holds the points of the lanes that are recorded, before those of two settings are kept.
+    """
     batch, shape = part.batch, part.sketch.shape
     if shape is None:
         return 0
     real = np.dtype(shape.dtype).itemsize
     dim = batch.instance.problem.dim
-    lanes = int(np.prod(next(iter(batch.lanes.values())).shape))
+    own = next(iter(batch.lanes.values()))
+    lanes = int(np.prod(own.shape))
     carry = shape.num_lanes * (2 * dim + part.sketch.state_size) * real
-    row = lanes * (2 * real + 4 * len(Calls._fields)) + shape.recorded * dim * real
+    row = lanes * (2 * real + 4 * len(Calls._fields)) + len(own.recorded) * dim * real
     states = shape.replayed * shape.block[1] * (dim + part.sketch.state_size) * real
     return 2 * carry + COPIES * shape.grid * (row + states)
