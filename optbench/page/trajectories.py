@@ -63,13 +63,13 @@ def _ground(record: ProblemRecord, surface: Surface) -> dict[str, Any]:
     """The heights of f over a view, and what they are above."""
     signed = record.saddle is not None
     reference = record.saddle if signed else record.minimum
-    name = "f − min f in the picture" if reference is None else "f − f*"
+    name = "f − min f" if reference is None else "f − f*"
     if record.minimum_kind == "best known":
-        name = "f − best known f"
+        name = "f − best f"
     return {
         "x": surface.x.astype(np.float32),
         "y": surface.y.astype(np.float32),
-        "above": "f − f at the saddle" if signed else name,
+        "above": "f − f<sub>saddle</sub>" if signed else name,
         "relief": relief(surface.values, reference, signed=signed),
     }
 

@@ -15,7 +15,7 @@ const POINT_SYMBOLS = {
 };
 const tone = (colors) => colors[isDark() ? "dark" : "light"];
 
-function contourTraces(view, place) {
+function contourTraces(view, { x, up }) {
   const { z, low, high, step, ticks, texts, signed } = view.relief;
   const rows = range(z.shape[0]).map((row) => at(z, row));
   const grid = { type: "contour", x: view.x, y: view.y, z: rows, hoverinfo: "skip" };
@@ -29,13 +29,16 @@ function contourTraces(view, place) {
     zmax: high,
     colorscale: colors.map((color, index) => [index / 2, color]),
     colorbar: {
-      ...place,
+      x,
+      y: up[1],
+      yanchor: "top",
+      len: up[1] - up[0],
       thickness: 13,
       outlinewidth: 0,
       tickvals: ticks,
       ticktext: texts,
       ticks: "outside",
-      title: { text: view.above, side: "right" },
+      title: { text: view.above, side: "top" },
     },
   };
   if (!signed) return [filled];
@@ -79,18 +82,23 @@ function pointTraces(view) {
 
 const COMPARABLE = 2.5; // of the sides of a view: up to it, both axes have one scale
 
-function mapAxes(view, { across, up, fit, paths }) {
+// Axes of the map inside a part of the plot of `width` times `height` pixels. Unless they have
+// units of their own, or the view is too slim, both have one scale.
+function mapAxes(view, { place, fit, paths, width, height }) {
   const [x, y] = fit ? extentsOf(view, paths) : [ends(view.x), ends(view.y)];
-  const ratio = (y[1] - y[0]) / (x[1] - x[0]);
-  const equal = ratio < COMPARABLE && ratio > 1 / COMPARABLE;
+  const slope = (y[1] - y[0]) / (x[1] - x[0]);
+  const { across, up } = place;
+  if (!view.axes && slope < COMPARABLE && slope > 1 / COMPARABLE) {
+    const tall = ((across[1] - across[0]) * width * slope) / ((up[1] - up[0]) * height);
+    if (tall < 1) up[0] = up[1] - tall * (up[1] - up[0]);
+    else across[0] = across[1] - (across[1] - across[0]) / tall;
+  }
   const names = view.axes ? view.axes.map(plain) : ["x<sub>1</sub>", "x<sub>2</sub>"];
-  const common = { showgrid: false, zeroline: false, constrain: "domain" };
-  const xaxis = axis({ ...common, range: x, title: names[0], domain: across });
-  const yaxis = axis({ ...common, range: y, title: names[1], domain: up });
-  xaxis.constraintoward = "right";
-  yaxis.constraintoward = "top";
-  if (equal) Object.assign(yaxis, { scaleanchor: "x", scaleratio: 1 });
-  return { xaxis, yaxis };
+  const common = { showgrid: false, zeroline: false };
+  return {
+    xaxis: axis({ ...common, anchor: "y", range: x, title: names[0], domain: across }),
+    yaxis: axis({ ...common, anchor: "x", range: y, title: names[1], domain: up }),
+  };
 }
 
 const ends = (array) => [array[0], array.at(-1)];

@@ -46,7 +46,7 @@ function pathReadout(facts) {
     if (!rows.has(optimizer)) {
       const known = facts.optimizers[optimizer];
       const name = element("th", { scope: "row" }, swatch(known), " ", breakable(known.label));
-      const cells = range(6).map(() => element("td"));
+      const cells = range(6).map((column) => element("td", { class: column > 1 && "short" }));
       rows.set(optimizer, { cells, row: element("tr", {}, name, ...cells) });
     }
     return rows.get(optimizer);

@@ -2,7 +2,7 @@
 
 const WIDE = 760; // pixels: from there on the loss curve is beside the map
 const ABOVE_START = 10; // times the first merit: what rises higher leaves the picture
-const LEAST_MERIT = 1e-17; // of the first one: what is less is rounding
+const LEAST_MERIT = 1e-16; // of the first one: what is less is 0 to rounding
 
 SECTIONS.push([
   "trajectories",
@@ -31,8 +31,8 @@ function addTrajectories(host, views, facts) {
     read:
       "each line is one optimizer's path from the white circle, its marker where it is once it " +
       "has spent the cost that the slider shows; dots are recorded points. The star is the " +
-      "minimizer, crosses are saddles. Beside it the loss along the same paths, with a vertical " +
-      "line at that cost.",
+      "minimizer, crosses are saddles. The loss along the same paths has a vertical line at that " +
+      "cost; what lies on its lower edge is 0 to rounding.",
     depends: ["problem", "optimizers"],
     controls: (bar, again) => {
       controls = trajectoryControls(bar, { tuning, views, facts, again });
@@ -49,7 +49,7 @@ function addTrajectories(host, views, facts) {
       player.refresh();
       readout.show(paths, player.cost());
       const drawn = { view, paths, facts, tuning, label: labelNow() };
-      return drawPaths(drawn, player, host.clientWidth >= WIDE);
+      return drawPaths(drawn, player, figure.plot.clientWidth);
     },
     drawn: (plot) => {
       const apply = () => player.moving() && scrub(plot, paths, player.cost());
@@ -61,6 +61,11 @@ function addTrajectories(host, views, facts) {
     command: () => pathCommand(facts.folder, labelNow()),
   });
   figure.plot.after(readout.box);
+  let width = 0;
+  new ResizeObserver(([{ contentRect }]) => {
+    if (width && contentRect.width !== width) redraw(figure);
+    width = contentRect.width;
+  }).observe(host);
   choose({ problem: (views.find((view) => !view.plane) || views[0]).problem });
   window.optbench.trajectories = { state: () => headsNow(viewNow(), paths, player, tuning) };
 }
@@ -84,50 +89,46 @@ function headsNow(view, paths, player, tuning) {
   return { problem: view.problem, seed: view.seeds[tuning.start], cost, heads };
 }
 
-const PLACES = {
-  wide: {
-    map: { across: [0, 0.47], up: [0, 1] },
-    scale: { x: 0.475, y: 0.5, len: 1 },
-    curve: { across: [0.66, 1], up: [0, 1] },
-    height: 520,
-  },
-  narrow: {
-    map: { across: [0, 0.8], up: [0.45, 1] },
-    scale: { x: 0.81, y: 0.725, len: 0.55 },
-    curve: { across: [0, 1], up: [0, 0.33] },
-    height: 840,
-  },
-};
+// Parts of the plot, beside or below each other.
+const placesOf = (isWide) =>
+  isWide
+    ? { map: { across: [0, 0.47], up: [0, 1] }, scale: 0.475, curve: { across: [0.65, 1], up: [0, 1] } }
+    : { map: { across: [0, 0.8], up: [0.45, 1] }, scale: 0.81, curve: { across: [0, 1], up: [0, 0.33] } };
+const HEIGHTS = { wide: 520, narrow: 840 };
+const MARGINS = { across: 88, up: 70 }; // as in layoutOf
 
-function drawPaths(drawn, player, isWide) {
+function drawPaths(drawn, player, width) {
   const { view, paths, facts, tuning, label } = drawn;
-  const place = PLACES[isWide ? "wide" : "narrow"];
+  const isWide = width >= WIDE;
+  const place = placesOf(isWide);
+  const height = HEIGHTS[isWide ? "wide" : "narrow"];
+  const inside = { width: width - MARGINS.across, height: height - MARGINS.up };
+  const map = mapAxes(view, { place: place.map, fit: tuning.fit, paths, ...inside });
   const cost = player.cost();
   const counts = paths.map((path) => (player.moving() ? path.costs.length : reached(path, cost)));
-  for (const path of paths) path.heights = heightsOf(view, path);
+  const floor = floorOf(view, paths);
+  for (const path of paths) path.heights = path.merits.map((merit) => Math.max(merit, floor));
   const texts = paths.map((path) => hoverTexts(view, path, facts));
+  const heads = { counts, texts, facts };
+  const curve = { keys: ["costs", "heights"], axes: { xaxis: "x2", yaxis: "y2" } };
   const traces = [
-    ...contourTraces(view, place.scale),
+    ...contourTraces(view, { x: place.scale, up: place.map.up }),
     ...pointTraces(view),
     ...paths.map((path, row) => pathTrace(path, row, { count: counts[row], texts, facts })),
     startTrace(paths),
-    headTrace("heads", paths, { counts, texts, facts, keys: ["x", "y"], axes: {} }),
+    headTrace("heads", paths, { ...heads, keys: ["x", "y"], axes: {} }),
     ...paths.map((path, row) => curveTrace(path, row, { texts, facts })),
-    headTrace("curve-heads", paths, {
-      counts,
-      texts,
-      facts,
-      keys: ["costs", "heights"],
-      axes: { xaxis: "x2", yaxis: "y2" },
-    }),
+    headTrace("curve-heads", paths, { ...heads, ...curve }),
   ];
-  const layout = layoutOf({
-    shapes: [cursorLine(cost)],
-    uirevision: `${view.problem} ${tuning.fit} ${isWide}`,
-  });
-  Object.assign(layout, mapAxes(view, { ...place.map, fit: tuning.fit, paths }));
-  Object.assign(layout, curveAxes(view, paths, place.curve));
-  return { traces, layout, height: place.height, alt: altOf(label, paths, facts, cost) };
+  const layout = {
+    ...layoutOf({
+      shapes: [cursorLine(cost)],
+      uirevision: `${view.problem} ${tuning.fit} ${isWide}`,
+    }),
+    ...map,
+    ...curveAxes(view, paths, place.curve),
+  };
+  return { traces, layout, height, alt: altOf(label, paths, facts, cost) };
 }
 
 function pathTrace(path, row, { count, texts, facts }) {
@@ -190,11 +191,10 @@ function curveTrace(path, row, { texts, facts }) {
   };
 }
 
-// What the loss curve draws: the merit; nothing where a logarithm has no place for it.
-const heightsOf = (view, path) =>
-  view.merit === "escape"
-    ? path.merits
-    : path.merits.map((merit) => (merit > 0 ? merit : null));
+// Merits below it are drawn at it: they are 0 to rounding, for which a logarithm has no place.
+const floorOf = (view, paths) =>
+  view.merit === "escape" ? -Infinity : LEAST_MERIT * firstMerit(paths);
+const firstMerit = (paths) => Math.max(...paths.map((path) => Math.abs(path.merits[0])));
 
 function curveAxes(view, paths, { across, up }) {
   const x = { domain: across, anchor: "y2", title: "cost (gradient-equivalents)" };
@@ -202,14 +202,13 @@ function curveAxes(view, paths, { across, up }) {
   const costs = costsOf(paths);
   const [low, high] = [Math.log10(costs[0]), Math.log10(costs.at(-1))];
   const xaxis2 = logAxis({ ...x, range: [low - 0.05, Math.max(high, low + 0.3) + 0.05] });
-  const first = Math.max(...paths.map((path) => Math.abs(path.merits[0])));
+  const first = firstMerit(paths);
   if (view.merit === "escape") {
     return { xaxis2, yaxis2: axis({ ...y, range: [-3 * first, 2 * first] }) };
   }
-  const seen = paths.flatMap((path) => path.merits).filter((merit) => merit > LEAST_MERIT * first);
-  const [least, most] = [Math.min(first, ...seen), Math.max(first, ...seen)];
-  const top = Math.log10(Math.min(most, ABOVE_START * first)) + 0.3;
-  const bottom = Math.log10(least) - 0.3;
+  const seen = paths.flatMap((path) => path.heights);
+  const top = Math.log10(Math.min(Math.max(first, ...seen), ABOVE_START * first)) + 0.3;
+  const bottom = Math.log10(Math.min(first, ...seen)) - 0.3;
   const dtick = Math.max(1, Math.ceil((top - bottom) / 8));
   return { xaxis2, yaxis2: logAxis({ ...y, range: [bottom, top], dtick }) };
 }
