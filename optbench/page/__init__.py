@@ -20,7 +20,9 @@ from optbench.results import Results
 FILE = "report.html"
 
 Section = Callable[[Source], Any]  # what its script reads; None where there is nothing to show
-SECTIONS: Mapping[str, Section] = {"trajectories": trajectories}  # name, as its script has it -> section, in order
+SECTIONS: Mapping[str, Section] = {  # name, as its script has it -> section, in order
+    "trajectories": trajectories,
+}
 
 
 def write_report(

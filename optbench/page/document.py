@@ -22,6 +22,7 @@ SCRIPTS = (  # in the order in which they run
     "player.js",
     "ground.js",
     "scrub.js",
+    "modes.js",
     "trajectories.js",
     "page.js",
 )

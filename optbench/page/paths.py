@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from optbench.figures.runs import Tuned
+from optbench.figures.runs import ProblemRuns, Tuned
 from optbench.figures.trajectories import START, lane_path
+from optbench.landscape import PlanePath
+from optbench.trajectory import Trajectory
 
 MOST_STARTS = 5  # whose paths a page shows, at the tuned setting
 MOST_POINTS = 72  # of one path at the tuned setting
@@ -26,42 +29,77 @@ class Lane(NamedTuple):
         setting: index among its settings.
         index: [P] of those log points that are shown, ascending.
         points: [P, 2] where it is at them.
+        off_plane: [P] how far off the plane that is, of the way to its center; None in two
+            dimensions.
     """
 
     start: int
     setting: int
     index: np.ndarray
     points: np.ndarray
+    off_plane: np.ndarray | None = None
+
+    def at(self, kept: np.ndarray) -> Lane:
+        """The lane with some of its points alone, given by their places."""
+        off = None if self.off_plane is None else self.off_plane[kept]
+        return Lane(self.start, self.setting, self.index[kept], self.points[kept], off)
 
 
-def lanes_of(tuned: Tuned, num_settings: int, sides: np.ndarray) -> list[Lane]:
+def lanes_in_region(tuned: Tuned, num_settings: int, sides: np.ndarray) -> list[Lane]:
     """All starts at the tuned setting, and the first one at every setting; those that were kept.
 
     Args:
         tuned: the runs of one optimizer on a problem in two dimensions.
         num_settings: how many of its settings tell something.
-        sides: [2] of the view.
+        sides: [2] of the region.
     """
     starts = [(start, tuned.setting) for start in range(len(tuned.trajectory.seeds))][:MOST_STARTS]
     settings = [(START, setting) for setting in range(num_settings)]
-    found = []
+    lanes = []
     for start, setting in dict.fromkeys(starts + settings):
         points = lane_path(tuned.trajectory, start, setting)
         if points is not None and len(points):
-            found.append((start, setting, points))
-    merits = [tuned.trajectory.merit_values[s, h, : len(p)] for s, h, p in found]
-    escapes = tuned.trajectory.merit == "escape"
-    places = [np.c_[p / sides / APART, _height(m, escapes)] for (*_, p), m in zip(found, merits)]
-    lanes = []
-    for (start, setting, points), index in zip(found, told_apart(places), strict=True):
-        index = thinned(index, MOST_POINTS if setting == tuned.setting else FEWER_POINTS)
-        lanes.append(Lane(start, setting, index, points[index]))
-    return lanes
+            lanes.append(Lane(start, setting, np.arange(len(points)), points))
+    most = [MOST_POINTS if lane.setting == tuned.setting else FEWER_POINTS for lane in lanes]
+    return _thinned(lanes, [tuned.trajectory] * len(lanes), sides, most)
 
 
-def _height(merit: np.ndarray, escapes: bool) -> np.ndarray:
-    """[T] of the loss curve, in units of what the eye can tell apart."""
-    if escapes:
+def lanes_on_plane(
+    paths: Mapping[str, PlanePath], runs: ProblemRuns, sides: np.ndarray
+) -> dict[str, Lane]:
+    """The projected path of every optimizer, at its tuned setting.
+
+    Args:
+        paths: optimizer -> its path.
+        runs: of the problem.
+        sides: [2] of the grid.
+    """
+    found, logs = {}, []
+    for label, path in paths.items():
+        if label in runs.tuned:
+            logs.append(runs.tuned[label].trajectory)
+            index = np.searchsorted(logs[-1].steps, path.steps)
+            found[label] = Lane(START, path.setting, index, path.points, path.off_plane)
+    lanes = _thinned(list(found.values()), logs, sides, [MOST_POINTS] * len(found))
+    return dict(zip(found, lanes, strict=True))
+
+
+def _thinned(
+    lanes: Sequence[Lane], logs: Sequence[Trajectory], sides: np.ndarray, most: Sequence[int]
+) -> list[Lane]:
+    """The lanes, each with so many points at most, of those that the eye can tell apart."""
+    places = [
+        np.c_[lane.points / sides / APART, _height(log, lane)]
+        for lane, log in zip(lanes, logs, strict=True)
+    ]
+    shown = [thinned(index, n) for index, n in zip(told_apart(places), most, strict=True)]
+    return [lane.at(index) for lane, index in zip(lanes, shown, strict=True)]
+
+
+def _height(log: Trajectory, lane: Lane) -> np.ndarray:
+    """[P] of the loss curve, in units of what the eye can tell apart."""
+    merit = log.merit_values[lane.start, lane.setting, lane.index]
+    if log.merit == "escape":
         return merit / (np.abs(merit[0]) or 1.0) / APART
     return np.log10(np.maximum(merit, FLOOR)) / DECADES_APART
 

@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from optbench.figures.runs import Tuned
-from optbench.page.paths import Lane, lanes_of
+from optbench.landscape import CriticalPoints, Plane
+from optbench.page.modes import modes
+from optbench.page.paths import Lane, lanes_in_region, lanes_on_plane
 from optbench.page.relief import relief
 from optbench.page.source import Source
 from optbench.records import ProblemRecord, Surface
@@ -38,25 +40,60 @@ class Shown(NamedTuple):
 
 
 def trajectories(source: Source) -> dict[str, Any] | None:
-    """The views of all problems that have one; None where none has."""
-    records = enumerate(source.results.problems.values())
+    """The views of all problems that have one, and their modes; None where there is nothing."""
+    records = list(enumerate(source.results.problems.values()))
     views = [view for index, record in records for view in _views(source, index, record)]
-    return {"views": views} if views else None
+    found = [(index, modes(source, record.label)) for index, record in records]
+    of_modes = [{"problem": index, **facts} for index, facts in found if facts is not None]
+    return {"views": views, "modes": of_modes} if views or of_modes else None
 
 
 def _views(source: Source, index: int, record: ProblemRecord) -> Iterator[dict[str, Any]]:
-    surface = record.surface
+    """The region of a problem in two dimensions; in more, the plane of its paths."""
+    surface, landscape = record.surface, source.landscapes[record.label]
+    plane = None if landscape is None else landscape.plane
     if surface is not None and np.isfinite(surface.values).any():
-        shown = _shown_in_region(source, record, surface)
-        yield {
-            "problem": index,
-            "merit": record.merit,
-            "reference": record.saddle if record.merit == "escape" else record.minimum,
+        critical = None if landscape is None else landscape.critical_points
+        minimizer = record.minimizer
+        particular = {
+            "plane": None,
             "axes": None if record.coordinates is None else list(record.coordinates),
-            "minimizer": None if record.minimizer is None else record.minimizer.tolist(),
-            **_ground(record, surface),
-            **_paths(source, shown),
+            "minimizer": None if minimizer is None else minimizer.tolist(),
+            "critical": critical and _critical(critical),
         }
+        shown = _shown_in_region(source, record, surface)
+    elif plane is not None and np.isfinite(plane.values).any():
+        surface = Surface(plane.x, plane.y, plane.values)
+        particular = {
+            "plane": {"explained": plane.explained.tolist(), "leftOut": list(plane.left_out)},
+            "axes": None,
+            "minimizer": [0.0, 0.0] if plane.is_minimizer else None,
+            "critical": None,
+        }
+        shown = _shown_on_plane(source, record, plane)
+    else:
+        return
+    yield {
+        "problem": index,
+        "merit": record.merit,
+        "reference": record.saddle if record.merit == "escape" else record.minimum,
+        **particular,
+        **_ground(record, surface),
+        **_paths(source, shown),
+    }
+
+
+def _critical(found: CriticalPoints) -> list[dict[str, Any]]:
+    """Where the gradient vanishes, kind by kind."""
+    kinds = np.array(found.kinds)
+    return [
+        {
+            "kind": kind,
+            "points": found.points[kinds == kind].tolist(),
+            "values": found.values[kinds == kind].tolist(),
+        }
+        for kind in dict.fromkeys(found.kinds)
+    ]
 
 
 def _ground(record: ProblemRecord, surface: Surface) -> dict[str, Any]:
@@ -79,8 +116,19 @@ def _shown_in_region(source: Source, record: ProblemRecord, surface: Surface) ->
     shown = []
     for label, tuned in source.runs[record.label].tuned.items():
         trials, count = _settings(source, record, label, tuned)
-        lanes = lanes_of(tuned, count, sides)
+        lanes = lanes_in_region(tuned, count, sides)
         shown.append(Shown(label, tuned.trajectory, tuned.setting, trials, lanes))
+    return shown
+
+
+def _shown_on_plane(source: Source, record: ProblemRecord, plane: Plane) -> list[Shown]:
+    runs = source.runs[record.label]
+    sides = np.array([np.ptp(plane.x), np.ptp(plane.y)])
+    shown = []
+    for label, lane in lanes_on_plane(plane.paths, runs, sides).items():
+        tuned = runs.tuned[label]
+        trials, _ = _settings(source, record, label, tuned)
+        shown.append(Shown(label, tuned.trajectory, lane.setting, trials, [lane]))
     return shown
 
 
@@ -139,12 +187,14 @@ def _points(rows: Sequence[tuple[int, Shown, Lane]]) -> dict[str, Any]:
 
     index = np.concatenate([np.zeros(0, int), *(lane.index for *_, lane in rows)])
     points = np.concatenate([np.zeros((0, 2)), *(lane.points for *_, lane in rows)])
+    off = [lane.off_plane for *_, lane in rows if lane.off_plane is not None]
     return {
         "index": index.astype(np.uint8 if index.max(initial=0) < BYTE else np.int32),
         "points": _single(points),
         "merits": column("merit_values"),
         "values": column("value") if rows and rows[0][1].trajectory.reference is None else None,
         "costs": column("cost"),
+        "offPlane": _single(np.concatenate(off)) if off else None,
     }
 
 

@@ -93,12 +93,19 @@ function mapAxes(view, { place, fit, paths, width, height }) {
     if (tall < 1) up[0] = up[1] - tall * (up[1] - up[0]);
     else across[0] = across[1] - (across[1] - across[0]) / tall;
   }
-  const names = view.axes ? view.axes.map(plain) : ["x<sub>1</sub>", "x<sub>2</sub>"];
+  const names = axisNames(view);
   const common = { showgrid: false, zeroline: false };
   return {
     xaxis: axis({ ...common, anchor: "y", range: x, title: names[0], domain: across }),
     yaxis: axis({ ...common, anchor: "x", range: y, title: names[1], domain: up }),
   };
+}
+
+function axisNames({ axes, plane }) {
+  if (axes) return axes.map(plain);
+  if (!plane) return ["x<sub>1</sub>", "x<sub>2</sub>"];
+  const share = (index) => `${number(100 * (plane.explained[index] || 0))} % of the variance`;
+  return [`1st direction (${share(0)})`, `2nd direction (${share(1)})`];
 }
 
 const ends = (array) => [array[0], array.at(-1)];

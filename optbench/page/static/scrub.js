@@ -95,11 +95,13 @@ const MERITS = {
 
 function noteOf({ plane }) {
   if (!plane) return "";
-  const share = (value) => `${number(100 * value)} %`;
-  const [first, second] = plane.explained;
+  const [first, second = 0] = plane.explained;
+  const far = plane.leftOut.length
+    ? ` Not counted for it, as they ran far away or broke off: ${plane.leftOut.join(", ")}.`
+    : "";
   return (
-    `The plane holds ${share(first + second)} of the variance of the paths (${share(first)} and ` +
-    `${share(second)} along its axes). Contours are f on the plane, not along the paths, which ` +
-    "leave it; their hover tells how far."
+    `A plane through the paths, which holds ${number(100 * (first + second))} % of their variance. ` +
+    "The contours are f on the plane; a path lies off it, where f is something else: its hover " +
+    `tells f on the path, and how far off that is, of the way to the center.${far}`
   );
 }

@@ -63,7 +63,7 @@ function modesOf(view, facts) {
     const { optimizer } = view.optimizers[place];
     return [optimizer, `another setting of ${facts.optimizers[optimizer].label}`];
   });
-  const all = ratesOf(view).length > 1 ? [["all", "one learning rate for all"]] : [];
+  const all = alone.length && ratesOf(view).length > 1 ? [["all", "one learning rate for all"]] : [];
   return [["tuned", "each tuned"], ...all, ...alone];
 }
 

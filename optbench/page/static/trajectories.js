@@ -8,7 +8,8 @@ SECTIONS.push([
   "trajectories",
   "Trajectories",
   (host, data, facts) => {
-    addTrajectories(host, data.views, facts);
+    if (data.views.length) addTrajectories(host, data.views, facts);
+    if (data.modes.length) addModes(host, data.modes, facts);
   },
 ]);
 
