@@ -82,17 +82,16 @@ function pointTraces(view) {
 
 const COMPARABLE = 2.5; // of the sides of a view: up to it, both axes have one scale
 
-// Axes of the map inside a part of the plot of `width` times `height` pixels. Unless they have
-// units of their own, or the view is too slim, both have one scale.
-function mapAxes(view, { place, fit, paths, width, height }) {
-  const [x, y] = fit ? extentsOf(view, paths) : [ends(view.x), ends(view.y)];
+// Height over width of what the map shows, in its own units; 1 where they differ.
+function slopeOf(view, [x, y]) {
   const slope = (y[1] - y[0]) / (x[1] - x[0]);
-  const { across, up } = place;
-  if (!view.axes && slope < COMPARABLE && slope > 1 / COMPARABLE) {
-    const tall = ((across[1] - across[0]) * width * slope) / ((up[1] - up[0]) * height);
-    if (tall < 1) up[0] = up[1] - tall * (up[1] - up[0]);
-    else across[0] = across[1] - (across[1] - across[0]) / tall;
-  }
+  return !view.axes && slope < COMPARABLE && slope > 1 / COMPARABLE ? slope : 1;
+}
+
+const mapRanges = (view, paths, fit) =>
+  fit ? extentsOf(view, paths) : [ends(view.x), ends(view.y)];
+
+function mapAxes(view, [x, y], { across, up }) {
   const names = axisNames(view);
   const common = { showgrid: false, zeroline: false };
   return {

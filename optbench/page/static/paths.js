@@ -38,6 +38,11 @@ function originText(entry, setting) {
   return setting === entry.tuned ? `tuned: ${origin}` : origin;
 }
 
+function settingAndOrigin(entry, setting) {
+  const origin = originText(entry, setting);
+  return settingText(entry, setting) + (origin && ` (${origin})`);
+}
+
 // The setting of an optimizer nearest to a learning rate; the tuned one where it has none.
 function nearestSetting(view, place, rate) {
   const entry = view.optimizers[place];

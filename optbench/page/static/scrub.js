@@ -46,7 +46,7 @@ function pathReadout(facts) {
     if (!rows.has(optimizer)) {
       const known = facts.optimizers[optimizer];
       const name = element("th", { scope: "row" }, swatch(known), " ", breakable(known.label));
-      const cells = range(6).map((column) => element("td", { class: column > 1 && "short" }));
+      const cells = range(5).map((column) => element("td", { class: column > 0 && "short" }));
       rows.set(optimizer, { cells, row: element("tr", {}, name, ...cells) });
     }
     return rows.get(optimizer);
@@ -56,20 +56,19 @@ function pathReadout(facts) {
       "div",
       {},
       note,
-      element("div", { class: "scroll" }, element("table", {}, element("thead", {}, head), body)),
+      element("div", { class: "scroll readout" }, element("table", {}, element("thead", {}, head), body)),
     ),
     refresh: (view, paths) => {
       note.textContent = view ? noteOf(view) : "";
-      const names = ["optimizer", "setting", "", "step", "cost", view && MERITS[view.merit], "ends"];
+      const names = ["optimizer", "setting", "step", "cost", view && MERITS[view.merit], "ends"];
       head.replaceChildren(
         ...(paths.length ? names : []).map((name) => element("th", { scope: "col" }, name)),
       );
       body.replaceChildren(
         ...paths.map((path) => {
           const { row, cells } = rowOf(path.optimizer);
-          cells[0].textContent = settingText(path.entry, path.setting);
-          cells[1].textContent = originText(path.entry, path.setting);
-          cells[5].textContent = path.status;
+          cells[0].textContent = settingAndOrigin(path.entry, path.setting);
+          cells[4].textContent = path.status;
           return row;
         }),
       );
@@ -80,7 +79,7 @@ function pathReadout(facts) {
         const { cells } = rowOf(path.optimizer);
         const at = (values) => (index < 0 ? "–" : number(values[index]));
         [path.steps, path.costs, path.merits].forEach((values, column) => {
-          cells[2 + column].textContent = at(values);
+          cells[1 + column].textContent = at(values);
         });
       }
     },

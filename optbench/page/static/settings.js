@@ -91,7 +91,7 @@ function choicesOf(view, tuning) {
   const place = view.optimizers.findIndex((entry) => entry.optimizer === tuning.mode);
   const entry = view.optimizers[place];
   const settings = settingsOf(view, place);
-  const texts = settings.map((h) => `${settingText(entry, h)} (${originText(entry, h)})`);
+  const texts = settings.map((h) => settingAndOrigin(entry, h));
   return { texts, first: Math.max(0, settings.indexOf(entry.tuned)) };
 }
 

@@ -90,21 +90,34 @@ function headsNow(view, paths, player, tuning) {
   return { problem: view.problem, seed: view.seeds[tuning.start], cost, heads };
 }
 
-// Parts of the plot, beside or below each other.
-const placesOf = (isWide) =>
-  isWide
-    ? { map: { across: [0, 0.47], up: [0, 1] }, scale: 0.475, curve: { across: [0.65, 1], up: [0, 1] } }
-    : { map: { across: [0, 0.8], up: [0.45, 1] }, scale: 0.81, curve: { across: [0, 1], up: [0, 0.33] } };
-const HEIGHTS = { wide: 520, narrow: 840 };
-const MARGINS = { across: 88, up: 70 }; // as in layoutOf
+const MARGINS = { across: 88, up: 70 }; // pixels, as in layoutOf
+const TALL = [280, 440]; // the map
+const CURVE = 230; // the loss curve, where it is below
+const GAP = 100;
+
+// Parts of a plot of some width: map and loss curve beside each other, or below. One unit of the
+// map is as long across as up, where they compare.
+function placesOf(width, slope) {
+  const isWide = width >= WIDE;
+  const [left, right] = [0, isWide ? 0.47 : 0.8];
+  const across = (right - left) * (width - MARGINS.across);
+  const tall = Math.min(Math.max(across * slope, isWide ? TALL[0] : 0), TALL[1]);
+  const inside = isWide ? tall : tall + GAP + CURVE;
+  const used = Math.min(1, tall / (across * slope)); // of the width
+  const map = {
+    across: [right - used * (right - left), right],
+    up: [1 - Math.min(tall, across * slope) / inside, 1],
+  };
+  const curve = isWide
+    ? { across: [0.67, 1], up: [0, 1] }
+    : { across: [0, 1], up: [0, CURVE / inside] };
+  return { map, curve, scale: right + 0.005, height: inside + MARGINS.up };
+}
 
 function drawPaths(drawn, player, width) {
   const { view, paths, facts, tuning, label } = drawn;
-  const isWide = width >= WIDE;
-  const place = placesOf(isWide);
-  const height = HEIGHTS[isWide ? "wide" : "narrow"];
-  const inside = { width: width - MARGINS.across, height: height - MARGINS.up };
-  const map = mapAxes(view, { place: place.map, fit: tuning.fit, paths, ...inside });
+  const ranges = mapRanges(view, paths, tuning.fit);
+  const place = placesOf(width, slopeOf(view, ranges));
   const cost = player.cost();
   const counts = paths.map((path) => (player.moving() ? path.costs.length : reached(path, cost)));
   const floor = floorOf(view, paths);
@@ -124,12 +137,12 @@ function drawPaths(drawn, player, width) {
   const layout = {
     ...layoutOf({
       shapes: [cursorLine(cost)],
-      uirevision: `${view.problem} ${tuning.fit} ${isWide}`,
+      uirevision: `${view.problem} ${tuning.fit}`,
     }),
-    ...map,
+    ...mapAxes(view, ranges, place.map),
     ...curveAxes(view, paths, place.curve),
   };
-  return { traces, layout, height, alt: altOf(label, paths, facts, cost) };
+  return { traces, layout, height: place.height, alt: altOf(label, paths, facts, cost) };
 }
 
 function pathTrace(path, row, { count, texts, facts }) {
