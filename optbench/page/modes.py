@@ -9,9 +9,10 @@ import numpy as np
 from optbench.figures.runs import ProblemRuns
 from optbench.landscape import ModePath
 from optbench.page.paths import thinned
+from optbench.page.payload import Bytewise
 from optbench.page.source import Source
 
-MOST_STEPS = 60  # of one path
+MOST_STEPS = 48  # of one path
 ABOVE_ROUNDING = 10.0  # times: what is less tells of rounding
 SMALLEST, LARGEST = 1e-30, 1e30  # of what is drawn
 
@@ -68,6 +69,6 @@ def mean_factors(steps: np.ndarray, coefficients: np.ndarray, floor: np.ndarray)
         return np.where(last > 0, ratio ** (1 / steps[last]), np.nan)
 
 
-def _single(array: np.ndarray) -> np.ndarray:
+def _single(array: np.ndarray) -> Bytewise:
     """Sizes as what is drawn of them; what is not finite stays so."""
-    return np.clip(array, SMALLEST, LARGEST).astype(np.float32)
+    return Bytewise(np.clip(array, SMALLEST, LARGEST).astype(np.float32))

@@ -13,8 +13,8 @@ from optbench.landscape import PlanePath
 from optbench.trajectory import Trajectory
 
 MOST_STARTS = 5  # whose paths a page shows, at the tuned setting
-MOST_POINTS = 72  # of one path at the tuned setting
-FEWER_POINTS = 40  # of one at another
+MOST_POINTS = 60  # of one path at the tuned setting
+FEWER_POINTS = 32  # of one at another
 DENSE = 1 / 3  # of its points that are its first ones, where it has too many
 APART = 1 / 400  # of a side of the view: what lies nearer together is one point
 DECADES_APART = 0.025  # of the merit

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from optbench.figures.contours import contour_levels
+from optbench.page.payload import Bytewise
 
 DIGITS = 4096  # steps per decade: what a contour is drawn from needs no more
 
@@ -34,7 +35,7 @@ def relief(values: np.ndarray, reference: float | None, *, signed: bool) -> dict
         scale = np.log10
     ticks = [level for level in levels if level == 0 or _is_power(level)]
     return {
-        "z": (np.round(scale(heights) * DIGITS) / DIGITS).astype(np.float32),
+        "z": Bytewise((np.round(scale(heights) * DIGITS) / DIGITS).astype(np.float32)),
         "low": float(scale(levels[0])),
         "high": float(scale(levels[-1])),
         "step": step,

@@ -11,6 +11,7 @@ from optbench.figures.runs import Tuned
 from optbench.landscape import CriticalPoints, Plane
 from optbench.page.modes import modes
 from optbench.page.paths import Lane, lanes_in_region, lanes_on_plane
+from optbench.page.payload import Bytewise
 from optbench.page.relief import relief
 from optbench.page.source import Source
 from optbench.records import ProblemRecord, Surface
@@ -19,6 +20,7 @@ from optbench.trajectory import Trajectory
 
 BYTE = 256  # indices below it take one byte
 LARGEST = 1e38  # of what is drawn
+SPARED = 8  # bits of a float32: the others hold five digits, and what is told has three
 
 
 class Shown(NamedTuple):
@@ -183,20 +185,28 @@ def _points(rows: Sequence[tuple[int, Shown, Lane]]) -> dict[str, Any]:
             getattr(one.trajectory, log)[lane.start, lane.setting, lane.index]
             for _, one, lane in rows
         ]
-        return _single(np.concatenate([np.zeros(0), *parts]))
+        return np.concatenate([np.zeros(0), *parts])
 
     index = np.concatenate([np.zeros(0, int), *(lane.index for *_, lane in rows)])
     points = np.concatenate([np.zeros((0, 2)), *(lane.points for *_, lane in rows)])
+    by_gradient = any(one.trajectory.reference is None for _, one, _ in rows)
     off = [lane.off_plane for *_, lane in rows if lane.off_plane is not None]
     return {
         "index": index.astype(np.uint8 if index.max(initial=0) < BYTE else np.int32),
         "points": _single(points),
-        "merits": column("merit_values"),
-        "values": column("value") if rows and rows[0][1].trajectory.reference is None else None,
-        "costs": column("cost"),
-        "offPlane": _single(np.concatenate(off)) if off else None,
+        "merits": _rounded(column("merit_values")),
+        "values": _rounded(column("value")) if by_gradient else None,
+        "costs": _single(column("cost")),
+        "offPlane": _rounded(np.concatenate(off)) if off else None,
     }
 
 
-def _single(array: np.ndarray) -> np.ndarray:
-    return np.clip(array, -LARGEST, LARGEST).astype(np.float32)
+def _single(array: np.ndarray) -> Bytewise:
+    return Bytewise(np.clip(array, -LARGEST, LARGEST).astype(np.float32))
+
+
+def _rounded(array: np.ndarray) -> Bytewise:
+    """Numbers that are only told, to five digits."""
+    bits = _single(array).array.view(np.int32)
+    whole = (bits + (1 << (SPARED - 1))) >> SPARED << SPARED
+    return Bytewise(np.where(np.isfinite(array), whole, bits).astype(np.int32).view(np.float32))

@@ -13,6 +13,7 @@ const POINT_SYMBOLS = {
   maximum: "triangle-up-open",
   degenerate: "circle-open-dot",
 };
+const scaleTitle = (text) => ({ text: `${text}<br> `, side: "top" }); // clear of the highest tick
 const tone = (colors) => colors[isDark() ? "dark" : "light"];
 
 function contourTraces(view, { x, up }) {
@@ -38,7 +39,7 @@ function contourTraces(view, { x, up }) {
       tickvals: ticks,
       ticktext: texts,
       ticks: "outside",
-      title: { text: view.above, side: "top" },
+      title: scaleTitle(view.above),
     },
   };
   if (!signed) return [filled];
@@ -103,8 +104,8 @@ function mapAxes(view, [x, y], { across, up }) {
 function axisNames({ axes, plane }) {
   if (axes) return axes.map(plain);
   if (!plane) return ["x<sub>1</sub>", "x<sub>2</sub>"];
-  const share = (index) => `${number(100 * (plane.explained[index] || 0))} % of the variance`;
-  return [`1st direction (${share(0)})`, `2nd direction (${share(1)})`];
+  const share = (index) => `${number(100 * (plane.explained[index] || 0))} %`;
+  return [`1st direction, ${share(0)} of the variance`, `2nd, ${share(1)}`];
 }
 
 const ends = (array) => [array[0], array.at(-1)];

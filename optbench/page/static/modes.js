@@ -5,6 +5,7 @@ const MODE_COLORS = {
   dark: ["#9A86E8", "#5C9CE0", "#35B9AC", "#7ED46A", "#F5E34B"],
 };
 const DECADES = 16; // of coefficients that are shown
+const LEAST_SIZE = 1e-29; // what is less is 0
 
 function addModes(host, problems, facts) {
   const state = { problem: problems[0].problem, lane: 0 };
@@ -17,7 +18,7 @@ function addModes(host, problems, facts) {
     read:
       "a quadratic falls apart into its eigenvectors, the modes; each line is the distance from " +
       "the minimizer along one of them, colored by its eigenvalue (curvature). Dashed on top is " +
-      "what theory says, where it is known; the gray line is what rounding leaves.",
+      "what theory says, where it is known; the dotted gray line is what rounding can leave.",
     depends: ["problem", "optimizers"],
     controls: (bar, again) => {
       lane = picker("Optimizer", (value) => {
@@ -74,18 +75,18 @@ function drawModes(view, lane, facts) {
         return line(column(lane.theory, mode), look, { hoverinfo: "skip" });
       })
     : [];
-  const rounding = line(Array.from(lane.rounding), { color: ink("muted"), width: 1, dash: "dot" }, {
-    hoverinfo: "skip",
-  });
+  const left = Array.from(lane.rounding, (value) => (value > LEAST_SIZE ? value : null));
+  const gray = { color: ink("muted"), width: 1, dash: "dot" };
+  const rounding = line(left, gray, { hoverinfo: "skip" });
   const top = Math.log10(largest || 1) + 0.3;
-  const least = Math.log10(Math.min(...lane.rounding.filter((value) => value > 0), largest || 1));
+  const least = Math.log10(Math.min(...left.filter((value) => value !== null), largest || 1));
   const layout = layoutOf({
     xaxis: { type: "log", dtick: 1, title: "step + 1" },
     yaxis: {
       type: "log",
       dtick: 2,
       title: "distance along the mode",
-      range: [Math.max(least - 0.5, top - DECADES), top],
+      range: [Math.max(least - 1, top - DECADES), top],
     },
   });
   const who = facts.optimizers[lane.optimizer].label;
@@ -138,7 +139,7 @@ function modeScale({ curvatures }) {
       colorbar: {
         thickness: 13,
         outlinewidth: 0,
-        title: { text: "eigenvalue", side: "top" },
+        title: scaleTitle("eigenvalue"),
         tickvals: ticks,
         ticktext: ticks.map((tick) => number(isLog ? 10 ** tick : tick)),
       },

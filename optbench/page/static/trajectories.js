@@ -87,7 +87,7 @@ function headsNow(view, paths, player, tuning) {
       merit: at(path.merits),
     };
   });
-  return { problem: view.problem, seed: view.seeds[tuning.start], cost, heads };
+  return { problem: selection.problem, seed: view?.seeds[tuning.start], cost, heads };
 }
 
 const MARGINS = { across: 88, up: 70 }; // pixels, as in layoutOf
