@@ -22,6 +22,7 @@ STEPS = 10  # of Newton's method in a round
 LONGEST_STEP = 0.1  # of the sides of the region
 OUTSIDE = 0.5  # of the sides of the region: beyond it, a walk is given up
 APART = 1e-4  # of the sides of the region: what lies nearer together is one point
+APART_ON_CURVES = 0.02  # the same, for degenerate points
 MOST_POINTS = 500  # that are kept
 SINGULAR = 1e-14  # a determinant below this share of its two terms is 0
 ROUNDING_UNITS = 4  # of the sides of the region: the neighbors that measure rounding
@@ -142,9 +143,10 @@ def critical_points(terrain: Terrain) -> CriticalPoints:
     Newton's method, from the points of a grid, in units of the region, no step longer than
     `LONGEST_STEP`. Where it ends counts if no component of the gradient there is larger than what
     rounding makes of it, and that is small against the gradients of the region: so neither flat
-    tails nor kinks count. Of points nearer together than `APART` the one of least gradient counts;
-    of a whole curve of them, one every so often. Those of the lowest f are kept, which a descent
-    may meet.
+    tails nor kinks count. As the method does not settle on a curve of such points, some walks take
+    steps across their valley alone. Of points nearer together than `APART` the one of least
+    gradient counts, of degenerate ones nearer than `APART_ON_CURVES`. Those of the lowest f are
+    kept, which a descent may meet.
 
     Args:
         terrain: of a problem with a region.
@@ -155,13 +157,8 @@ def critical_points(terrain: Terrain) -> CriticalPoints:
     axis = (np.arange(STARTS) + 0.5) / STARTS
     starts = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
     with np.errstate(all="ignore"):
-        z = starts
-        for _ in range(ROUNDS):
-            for _ in range(STEPS):
-                z = z - _newton_step(look(z))
-            z = _distinct(z[(np.abs(z - 0.5) <= 0.5 + OUTSIDE).all(-1)])
-            if not len(z):
-                break
+        ends = [_walked(look, starts, ROUNDS), _walked(look, starts[::4], 2, across=True)]
+        z = np.concatenate(ends)
         typical = np.nanmedian(np.linalg.norm(look(starts).gradient, axis=-1))
         z, seen, kinds = _vanishing(look, z, low / side, float(typical), terrain.dtype)
     order = np.lexsort((z[:, 1], z[:, 0], seen.value))
@@ -174,15 +171,31 @@ def critical_points(terrain: Terrain) -> CriticalPoints:
     )
 
 
-def _newton_step(seen: Derivatives) -> np.ndarray:
-    """[N, 2] H^+ g, cut to `LONGEST_STEP`."""
+def _walked(look: Look, z: np.ndarray, rounds: int, *, across: bool = False) -> np.ndarray:
+    """Where Newton's method gets from some points, each place once."""
+    for _ in range(rounds):
+        for _ in range(STEPS):
+            z = z - _newton_step(look(z), across=across) if len(z) else z
+        z = _distinct(z[(np.abs(z - 0.5) <= 0.5 + OUTSIDE).all(-1)])
+    return z
+
+
+def _newton_step(seen: Derivatives, *, across: bool) -> np.ndarray:
+    """[N, 2] H^-1 g, cut to `LONGEST_STEP`.
+
+    Where H is singular, or steps are to lead across valleys alone, it is P g / m with m the
+    eigenvalue that is largest in size and P the projection on its eigenvector.
+    """
     (a, b), (_, c) = np.moveaxis(seen.hessian, 0, -1)
     first, second = seen.gradient.T
     determinant, trace = a * c - b * b, a + c
     regular = np.stack([c * first - b * second, a * second - b * first]) / determinant
-    of_rank_1 = np.stack([a * first + b * second, b * first + c * second]) / trace**2
+    spread = np.hypot(a - c, 2 * b)
+    larger, smaller = ((trace + sign * np.copysign(spread, trace)) / 2 for sign in (1, -1))
+    along = np.stack([(a - smaller) * first + b * second, b * first + (c - smaller) * second])
+    single = np.where(larger != 0, along / (larger * (larger - smaller)), 0.0)
     is_regular = np.abs(determinant) > SINGULAR * (np.abs(a * c) + b * b)
-    step = np.where(is_regular, regular, np.where(trace != 0, of_rank_1, 0.0)).T
+    step = np.where(is_regular & ~np.bool_(across), regular, single).T
     return step * np.minimum(1.0, LONGEST_STEP / np.abs(step).max(axis=-1, keepdims=True))
 
 
@@ -216,10 +229,10 @@ def _vanishing(
     counts = (np.abs(seen.gradient) <= 2 * noise).all(-1)
     counts &= (noise <= np.sqrt(eps) * typical).all(-1) & np.isfinite(bending)
     z, seen, bending = z[counts], seen.at(counts), bending[counts]
-    kept = _one_each(z, np.linalg.norm(seen.gradient, axis=-1))
-    z, seen = z[kept], seen.at(kept)
-    floor = 2 * bending[kept] + ROUNDING_UNITS * eps * _size(seen.hessian)
-    return z, seen, [_kind(*both) for both in zip(seen.hessian, floor, strict=True)]
+    floor = 2 * bending + ROUNDING_UNITS * eps * _size(seen.hessian)
+    kinds = [_kind(*both) for both in zip(seen.hessian, floor, strict=True)]
+    kept = _one_each(z, np.linalg.norm(seen.gradient, axis=-1), kinds)
+    return z[kept], seen.at(kept), [kinds[i] for i in kept]
 
 
 _WAYS = [(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1) if i or j]
@@ -230,11 +243,12 @@ def _size(hessian: np.ndarray) -> np.ndarray:
     return np.abs(hessian).max(axis=(-2, -1))
 
 
-def _one_each(z: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """Indices of points no two of which are nearer than `APART`, those of least gradient first."""
+def _one_each(z: np.ndarray, lengths: np.ndarray, kinds: list[PointKind]) -> np.ndarray:
+    """Indices of points that are apart from each other, those of least gradient first."""
     kept: list[int] = []
     for index in np.lexsort((z[:, 1], z[:, 0], lengths)):
-        if not kept or np.abs(z[kept] - z[index]).max(axis=-1).min() > APART:
+        apart = APART_ON_CURVES if kinds[index] == "degenerate" else APART
+        if not kept or np.abs(z[kept] - z[index]).max(axis=-1).min() > apart:
             kept.append(int(index))
     return np.array(kept, int)
 
