@@ -58,8 +58,11 @@ def results() -> Results:
     methods = {name: make_method(known_optimizers()[name]) for name in OPTIMIZERS}
     study = Study(name="paths", problems=tuple(problems), optimizers=OPTIMIZERS, trials=4,
                   seeds=2, tuning_seeds=1, budget=120.0)  # fmt: skip
-    found = run_parts(study, Parts(problems=problems, methods=methods, find=methods.get), None)
-    assert [found.landscape(label).failure for label in problems] == [None, None]
+    found = run_parts(
+        study, Parts(problems=problems, methods=methods, find=methods.__getitem__), None
+    )
+    landscapes = [found.landscape(label) for label in problems]
+    assert all(landscape and landscape.failure is None for landscape in landscapes)
     return found
 
 
@@ -276,7 +279,7 @@ def assert_at_ends(state: dict[str, Any], ends: dict[int, np.ndarray]) -> None:
     heads = {head["optimizer"]: [head["x"], head["y"]] for head in state["heads"]}
     assert heads.keys() == ends.keys()
     for optimizer, place in heads.items():
-        np.testing.assert_array_equal(np.float32(place), ends[optimizer].astype(np.float32))
+        np.testing.assert_array_equal(np.array(place, np.float32), ends[optimizer].astype("f4"))
 
 
 def test_playing_to_the_end_leaves_every_head_at_its_last_point(open_page, report, results, source):

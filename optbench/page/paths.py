@@ -120,7 +120,7 @@ def told_apart(places: list[np.ndarray]) -> list[np.ndarray]:
     kept = np.zeros(padded.shape[:2], bool)
     before = np.full_like(padded[:, 0], np.inf)
     for index in range(longest):
-        away = ~(np.abs(padded[:, index] - before) <= 1).all(-1)
+        away = ~np.all(np.abs(padded[:, index] - before) <= 1, axis=-1)
         before = np.where(away[:, None], padded[:, index], before)
         kept[:, index] = away
     last = np.array([len(path) - 1 for path in places])[:, None]

@@ -13,7 +13,7 @@ const POINT_SYMBOLS = {
   maximum: "triangle-up-open",
   degenerate: "circle-open-dot",
 };
-const scaleTitle = (text) => ({ text: `${text}<br> `, side: "top" }); // clear of the highest tick
+const scaleTitle = (text) => ({ text: `${text}<br>\u00a0`, side: "top" }); // clear of the highest tick
 const tone = (colors) => colors[isDark() ? "dark" : "light"];
 
 function contourTraces(view, { x, up }) {
