@@ -6,6 +6,7 @@ import collections
 import dataclasses
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -92,6 +93,7 @@ class Comparison:
         rows: in study order, those of one optimizer together, its headline first.
         outcomes: (problem, row) -> what it comes to; absent where the pair has none.
         statuses: (problem, optimizer) -> finished, failed, not applicable or unfinished.
+        study: its settings, as `Results.study` has them, with the target that it tuned for.
     """
 
     target: float
@@ -100,6 +102,7 @@ class Comparison:
     rows: tuple[Row, ...]
     outcomes: Mapping[tuple[str, Row], Outcome]
     statuses: Mapping[tuple[str, str], str]
+    study: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def headlines(self) -> tuple[Row, ...]:
@@ -161,6 +164,16 @@ class Comparison:
         """[S] what each run of a row on a problem costs to its end, whether it succeeds or not."""
         outcome = self.outcomes[problem, row]
         return _in_unit(outcome, self.problems[problem], unit, at_target=False)
+
+    def limit(self, problem: str, rows: Sequence[Row]) -> float:
+        """What a run may spend on a problem, in gradients: a failure counts as `CENSORED` times it.
+
+        The budget of the study; without one, the most that these rows spent there.
+        """
+        if self.budget is not None:
+            return self.budget
+        found = (self.outcomes.get((problem, row)) for row in rows)
+        return float(max((o.spent.max() for o in found if o is not None), default=1.0))
 
     def _costs(self, problem: str, row: Row, unit: str, target: int | None) -> np.ndarray:
         outcome = self.outcomes.get((problem, row))
@@ -234,6 +247,7 @@ def compare_rows(results: Results, target: float | None = None) -> Comparison:
         rows=tuple(rows),
         outcomes=outcomes,
         statuses=statuses,
+        study={**results.study, "target": results.target},
     )
 
 

@@ -5,7 +5,7 @@ Counts are exact. Seconds are of this machine:
 - Compiling takes a constant and something per operation of a tick, in units of the CPU time of a
   small program that is compiled here and now. The two coefficients were fitted to programs of the
   shipped studies; those with a search inside a step, which have options of their own, follow the
-  same line.
+  same line. Where steps see samples, evaluating one counts too, and each draw as many operations.
 - A run spends its budget, whatever the method: as many evaluations of all lanes as that buys, each
   timed here together with an update as Adam's; where those see samples, also the whole objective
   at each log point. A line search or an inner solve is no exception, as its calls are charged; a

@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import json
 import sqlite3
+import sys
 import tomllib
 import zipfile
 import zlib
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import optbench
 from optbench import database
 from optbench.errors import OptbenchError, unknown_name
 from optbench.landscape import Landscape as Landscape
@@ -24,6 +26,7 @@ from optbench.records import Surface as Surface
 from optbench.records import unpack_trajectory
 from optbench.store import read_problem
 from optbench.summary import Summary, summarize
+from optbench.summary.sparklines import levels_for
 from optbench.trajectory import TARGETS, Trajectory, headline_of
 
 
@@ -142,10 +145,21 @@ class Results:
 
     def summary(self) -> Summary:
         """Who wins on what, by how much, and what failed."""
-        return summarize(self.study, self.problems, self.optimizers, self.cells, self.trajectory)
+        return summarize(
+            self.study,
+            self.problems,
+            self.optimizers,
+            self.cells,
+            self.trajectory,
+            target=self.target,
+        )
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return optbench.results_html(self)
 
     def __str__(self) -> str:
-        return self.summary().text()
+        return self.summary().text(levels=levels_for(sys.stdout.encoding))
 
 
 def read_results(connection: sqlite3.Connection, folder: Path | None) -> Results:

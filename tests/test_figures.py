@@ -20,9 +20,10 @@ from optbench.figures import drawings, plot, save, style
 from optbench.figures.bound_curves import panels
 from optbench.figures.bounds import bound_figure, formula, scaled
 from optbench.figures.contours import contour_levels
-from optbench.figures.convergence import convergence, marked, merit_limits
+from optbench.figures.convergence import convergence, merit_limits
 from optbench.figures.curves import curve_over_cost, fit, interpolate
 from optbench.figures.families import contrast, family, representatives
+from optbench.figures.lines import marked
 from optbench.figures.runs import problem_runs, tune
 from optbench.figures.sensitivity import (
     common_target,

@@ -18,6 +18,7 @@ from matplotlib.ticker import MaxNLocator
 from optbench.database import said_plainly
 from optbench.figures import save, style
 from optbench.figures.bound_curves import UPPER, Compared, Curve, Panel, panels, with_uppers
+from optbench.figures.sheet import SCREEN
 
 Direction = Literal["upper", "lower", "identity"]
 
@@ -72,7 +73,7 @@ def bound_figure(
     direction: Direction = "upper",
     quantity: str = "",
     uppers: Sequence[Any] = (),
-) -> Figure:
+) -> style.Picture:
     """Observed curves and their bound, one panel per setting.
 
     Runs of one setting start at different places and have different constants, so each has a
@@ -151,7 +152,7 @@ def _styles(shown: Sequence[Panel]) -> dict[str, tuple[str, dict[str, Any]]]:
 def _legend_columns(names: Iterable[str]) -> int:
     """How many entries of a legend fit side by side."""
     widest = max(len(name) for name in names) + HANDLE_CHARACTERS
-    return max(1, int(style.WIDTH * style.CHARACTERS_PER_INCH / widest))
+    return max(1, SCREEN.letters(SCREEN.width) // widest)
 
 
 def _draw_legend(figure: Figure, axes: np.ndarray, bottom: float, columns: int) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from optbench import metrics
 from optbench.errors import unknown_name
+from optbench.figures.sheet import SCREEN, Sheet
 from optbench.figures.style import PER_PANEL, Style, assign_styles, plain, power_of_ten
 from optbench.records import ProblemRecord
 from optbench.results import Results
@@ -91,14 +92,18 @@ class ProblemRuns:
     Attributes:
         problem: its record.
         tuned: optimizer -> its runs, in study order; finished cells only.
-        styles: optimizer -> its style, for all of the study.
+        styles: optimizer -> its style, for all that are shown of the study.
         missing: what is not drawn, and why, in one line as plain text; empty if nothing.
+        sheet: that they are drawn on.
+        are_named: whether somebody named these optimizers: then none is left out for its family.
     """
 
     problem: ProblemRecord
     tuned: Mapping[str, Tuned]
     styles: Mapping[str, Style]
     missing: str = ""
+    sheet: Sheet = SCREEN
+    are_named: bool = False
 
     @property
     def panels(self) -> list[list[str]]:
@@ -119,12 +124,16 @@ class ProblemRuns:
         return tuple(sorted(self.tuned, key=rank))
 
 
-def problem_runs(results: Results, problem: str) -> ProblemRuns:
+def problem_runs(
+    results: Results, problem: str, optimizers: Sequence[str] = (), sheet: Sheet = SCREEN
+) -> ProblemRuns:
     """What the figures of one problem draw.
 
     Args:
         results: of a study.
         problem: label of one of its problems.
+        optimizers: labels of those that are shown; all if none is given.
+        sheet: that they are drawn on.
 
     Raises:
         OptbenchError: the study has no such problem.
@@ -132,13 +141,16 @@ def problem_runs(results: Results, problem: str) -> ProblemRuns:
     if problem not in results.problems:
         known = list(results.problems)
         raise unknown_name("problem", problem, known, f"the study has {', '.join(known)}")
-    found = {o: results.trajectory(problem, o) for o in results.optimizers}
+    shown = [o for o in results.optimizers if not optimizers or o in optimizers]
+    found = {o: results.trajectory(problem, o) for o in shown}
     cells = {cell.optimizer: cell for cell in results.cells if cell.problem == problem}
     return ProblemRuns(
         problem=results.problems[problem],
         tuned={o: tune(log, cells[o].trials) for o, log in found.items() if log is not None},
-        styles=assign_styles(results.optimizers),
+        styles=assign_styles(shown),
         missing=_missing(results, problem, [o for o, t in found.items() if t is None]),
+        sheet=sheet,
+        are_named=bool(optimizers),
     )
 
 

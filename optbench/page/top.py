@@ -55,9 +55,8 @@ def _budget(budget: float | None) -> str:
 
 
 def _verdict(source: Source) -> Iterator[str]:
-    study = {**source.results.study, "target": source.results.target}
     try:
-        verdict = reach_verdict(source.comparison, study=study)
+        verdict = reach_verdict(source.comparison)
     except OptbenchError as error:
         yield f"<p>No verdict: {text(error.message)}; {text(error.hint)}.</p>"
         return

@@ -19,11 +19,11 @@ from optbench.rates import Abstention, Rate
 from optbench.records import ProblemRecord
 from optbench.regimes import observed_rate
 from optbench.results import Results
-from optbench.summary.pairs import common_target
+from optbench.summary.pairs import shown_target
 from optbench.tables import INDENT, UNKNOWN, align, number
 from optbench.theoretical_rates import theoretical_rate
 from optbench.theory import known_of
-from optbench.tracks import evaluation, headline_index, tuning
+from optbench.tracks import evaluation, headline_index
 from optbench.trajectory import Trajectory
 
 COLUMNS = ("optimizer", "setting", "regime", "rate", "interval", "steps", "theory", "ratio")
@@ -75,7 +75,9 @@ def pair_rates(results: Results, catalogs: Catalogs, *, every_setting: bool) -> 
     cells = {(cell.problem, cell.optimizer): cell for cell in results.cells}
     for label, record in results.problems.items():
         found = {o: results.trajectory(label, o) for o in results.optimizers}
-        target = common_target([tuning(log) for log in found.values() if log is not None])
+        logs = {o: log for o, log in found.items() if log is not None}
+        trials = [cells[label, o].trials for o in logs]
+        target, _ = shown_target(list(logs.values()), trials, results.target)
         problem = _problem(label, catalogs.problems)
         for optimizer, log in found.items():
             if log is None:
