@@ -14,6 +14,7 @@ from optbench.page.document import document
 from optbench.page.payload import pack
 from optbench.page.source import Source
 from optbench.page.top import top
+from optbench.page.trajectories import trajectories
 from optbench.report.export import replaced
 from optbench.results import Results
 
@@ -21,6 +22,7 @@ FILE = "report.html"
 
 Section = Callable[[Source], Any]  # what its script reads; None where there is nothing to show
 SECTIONS: Mapping[str, Section] = {  # name, as its script has it -> section, in order
+    "trajectories": trajectories,
     "bounds": theorems,
 }
 

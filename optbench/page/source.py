@@ -12,6 +12,7 @@ import tomli_w
 from optbench.comparison import Comparison, compare_rows
 from optbench.figures.runs import ProblemRuns, problem_runs
 from optbench.figures.style import Style, assign_styles
+from optbench.landscape import Landscape
 from optbench.results import Results
 
 
@@ -48,3 +49,8 @@ class Source:
     def runs(self) -> Mapping[str, ProblemRuns]:
         """Problem -> its runs, each optimizer at its tuned setting."""
         return {label: problem_runs(self.results, label) for label in self.results.problems}
+
+    @functools.cached_property
+    def landscapes(self) -> Mapping[str, Landscape | None]:
+        """Problem -> what it looks like where optimizers went; None where that is not known."""
+        return {label: self.results.landscape(label) for label in self.results.problems}
