@@ -30,6 +30,23 @@ class ReferenceRatio:
     reference_solved: int
 
 
+def ratios_to_best(costs: np.ndarray) -> np.ndarray:
+    """r[p,s] = t[p,s] / min_s t[p,s], infinite where unsolved.
+
+    Args:
+        costs: [P, S] cost of each solver on each problem; infinite or NaN where unsolved.
+
+    Returns:
+        [P, S] ratios, 1 or more.
+
+    Raises:
+        OptbenchError: a cost that is not positive.
+    """
+    costs = _positive(costs)
+    best = costs.min(1, keepdims=True)
+    return np.divide(costs, best, out=np.full(costs.shape, math.inf), where=np.isfinite(costs))
+
+
 def performance_profile(costs: np.ndarray, ratios: np.ndarray) -> np.ndarray:
     """Share of problems each solver solves within a ratio of the best: |{p : r[p,s] <= T}| / |P|.
 
@@ -49,7 +66,7 @@ def performance_profile(costs: np.ndarray, ratios: np.ndarray) -> np.ndarray:
 
     Source: Dolan & More (2002), section 2; Gould & Scott (2016) for the warning.
     """
-    return _shares(_ratios_to_best(costs), ratios)
+    return _shares(ratios_to_best(costs), ratios)
 
 
 def profile_score(costs: np.ndarray, largest_ratio: float = SCORE_RATIO) -> np.ndarray:
@@ -74,7 +91,7 @@ def profile_score(costs: np.ndarray, largest_ratio: float = SCORE_RATIO) -> np.n
         raise OptbenchError(
             f"a score up to a ratio of {largest_ratio}", "integrate to a finite ratio over 1"
         )
-    reach = np.maximum(0.0, largest_ratio - _ratios_to_best(costs))
+    reach = np.maximum(0.0, largest_ratio - ratios_to_best(costs))
     return reach.mean(0) / (largest_ratio - 1)
 
 
@@ -250,13 +267,6 @@ def _positive(costs: np.ndarray) -> np.ndarray:
     if np.any(costs <= 0):
         raise OptbenchError("a cost that is not positive has no ratio", "give costs over 0")
     return costs
-
-
-def _ratios_to_best(costs: np.ndarray) -> np.ndarray:
-    """r[p,s] = t[p,s] / min_s t[p,s], infinite where unsolved."""
-    costs = _positive(costs)
-    best = costs.min(1, keepdims=True)
-    return np.divide(costs, best, out=np.full(costs.shape, math.inf), where=np.isfinite(costs))
 
 
 def _shares(values: np.ndarray, limits: np.ndarray) -> np.ndarray:
