@@ -10,16 +10,18 @@ from typing import Any
 from optbench.database import said_plainly
 from optbench.errors import OptbenchError
 from optbench.page.catalog import catalog
+from optbench.page.comparison import comparison
 from optbench.page.document import document
 from optbench.page.payload import pack
 from optbench.page.source import Source
 from optbench.page.top import top
+from optbench.page.tuning import tuning
 from optbench.results import Results
 
 FILE = "report.html"
 
 Section = Callable[[Source], Any]  # what its script reads; None where there is nothing to show
-SECTIONS: Mapping[str, Section] = {}  # name, as its script has it -> section, in order
+SECTIONS: Mapping[str, Section] = {"comparison": comparison, "tuning": tuning}  # name, as its script has it -> section, in order
 
 
 def write_report(

@@ -17,6 +17,13 @@ SCRIPTS = (  # in the order in which they run
     "selection.js",
     "figure.js",
     "filters.js",
+    "profiles.js",
+    "compared.js",
+    "shares.js",
+    "heatmap.js",
+    "endings.js",
+    "comparison.js",
+    "tuning.js",
     "page.js",
 )
 POLICY = (

@@ -5,7 +5,8 @@
 //   read            one sentence: how to read it
 //   depends         keys of the selection that change it
 //   controls        optional: (bar, redraw) puts its own menus into the bar
-//   draw            () => { traces, layout, height?, alt } or { empty: why there is nothing }
+//   draw            () => { traces, layout, height?, alt, note? } or { empty: why there is nothing };
+//                   the note is what is to be said of this selection
 //   table           () => { columns, rows }: the numbers that are drawn
 //   command         () => the command that draws it on paper; null where there is none
 //   drawn           optional: (plot) after every drawing, to listen to Plotly's events
@@ -28,17 +29,19 @@ function addFigure(host, spec) {
   const plot = element("div", { class: "plot", role: "img", id: `figure-${spec.id}` });
   const bar = element("div", { class: "bar" });
   const code = element("code");
+  const note = element("p", { class: "note" });
   const box = element(
     "figure",
     { "data-figure": spec.id },
     element("h3", {}, spec.title),
     bar,
     plot,
+    note,
     element("figcaption", {}, `How to read: ${spec.read}`),
     element("div", { class: "tools" }, ...tools(spec, plot), code),
   );
   host.append(box);
-  const figure = { ...spec, box, plot, code, bar, dirty: true, visible: false };
+  const figure = { ...spec, box, plot, note, code, bar, dirty: true, visible: false };
   figures.push(figure);
   if (spec.controls) spec.controls(bar, () => redraw(figure));
   bar.hidden = !bar.childElementCount;
@@ -98,6 +101,7 @@ function drawNow(figure) {
   const drawing = figure.draw();
   const command = figure.command && figure.command();
   figure.code.textContent = command || "";
+  figure.note.textContent = drawing.note || "";
   if (drawing.empty) {
     Plotly.purge(figure.plot);
     figure.plot.style.height = "";

@@ -1,0 +1,382 @@
+// Tuning: what each learning rate costs on one problem, and what the best of k trials costs on all.
+
+const SHARED_TARGET = "shared";
+const STRIP_ROW = 16; // pixels of an optimizer in the strip of failures
+const CENSORED = 10; // a failure counts as this many budgets
+const RATE = "learning_rate";
+
+SECTIONS.push([
+  "tuning",
+  "Tuning",
+  (host, data, facts) => {
+    addFigure(host, sensitivityFigure(data, facts));
+    addFigure(host, tunabilityFigure(data, facts));
+  },
+]);
+
+// Index of the hardest target that more than half of some optimizers reach, most starts each.
+function sharedTarget(pairs) {
+  const hardest = pairs.map(({ hardest }) => hardest).sort((a, b) => b - a);
+  if (!hardest.length || hardest[0] < 0) return 0;
+  const middle = hardest[hardest.length >> 1];
+  return middle >= 0 ? middle : hardest[0];
+}
+
+// What is drawn of a pair at a target: its rates and costs, in the order of the rates.
+function swept(pair, target) {
+  const costs = at(pair.costs, target);
+  const rates = pair.settings[RATE];
+  const order = rates ? range(rates.length).sort((a, b) => rates[a] - rates[b]) : [];
+  return {
+    isAlone: Object.keys(pair.settings).length <= 1,
+    order,
+    rates: order.map((h) => rates[h]),
+    costs: order.map((h) => costs[h]),
+    best: profiles.least([...costs]),
+    basin: pair.basins[target],
+  };
+}
+
+function sensitivityFigure(data, facts) {
+  let asked = SHARED_TARGET;
+  const known = () =>
+    selection.optimizers.filter((o) => facts.optimizers[o].label in data.pairs[selection.problem]);
+  const pairOf = (o) => data.pairs[selection.problem][facts.optimizers[o].label];
+  function looked() {
+    const own = data.targets[selection.problem];
+    const shown = known();
+    const target =
+      asked === SHARED_TARGET
+        ? sharedTarget(shown.map(pairOf))
+        : Math.max(0, own.filter((value) => value >= asked * (1 - 1e-9)).length - 1);
+    return { target, fraction: own[target], shown };
+  }
+  return {
+    id: "sensitivity",
+    title: "Sensitivity to the learning rate",
+    read:
+      "low is cheap and wide is easy to tune: all cost spent over the number of successes, at " +
+      "every setting that was tried; marks in the strip on top never reach the target. Marks " +
+      "that no line joins differ in other settings too, so that they tell of no basin, the " +
+      "decades of learning rates within twice the least cost. Dotted: where gradient descent, or " +
+      "heavy ball, turns unstable on a quadratic, if L is known.",
+    depends: ["optimizers", "problem"],
+    controls: (bar, redraw) =>
+      bar.append(
+        problemMenu(facts),
+        targetMenu(data, (value) => {
+          asked = value;
+          redraw();
+        }),
+      ),
+    draw() {
+      const { target, fraction, shown } = looked();
+      if (!shown.length) {
+        return { empty: `No optimizer shown has run on ${facts.problems[selection.problem].label}.` };
+      }
+      const lines = shown.map((o) => ({ o, pair: pairOf(o), ...swept(pairOf(o), target) }));
+      return sensitivityDrawing(facts, lines, target, fraction);
+    },
+    table() {
+      const { target, fraction, shown } = looked();
+      const names = [...new Set(shown.flatMap((o) => Object.keys(pairOf(o).settings)))];
+      return {
+        columns: ["optimizer", ...names, `expected cost to ${power(fraction)}`],
+        rows: shown.flatMap((o) => {
+          const { settings, costs } = pairOf(o);
+          return [...at(costs, target)].map((cost, h) => [
+            facts.optimizers[o].label,
+            ...names.map((name) => settings[name]?.[h]),
+            cost,
+          ]);
+        }),
+      };
+    },
+    command() {
+      if (asked !== SHARED_TARGET) return null;
+      const named = selection.optimizers.map(
+        (o) => `--optimizer ${shellQuoted(facts.optimizers[o].label)}`,
+      );
+      const problem = shellQuoted(facts.problems[selection.problem].label);
+      const start = `optbench plot ${shellQuoted(facts.folder)} --figure sensitivity`;
+      return [start, `--problem ${problem}`, ...named].join(" ");
+    },
+  };
+}
+
+function problemMenu(facts) {
+  const options = facts.problems.map((problem, index) => [index, problem.label]);
+  const label = menu("Problem", options, selection.problem, (value) =>
+    choose({ problem: Number(value) }),
+  );
+  const select = label.querySelector("select");
+  onChoice((changed) => changed.has("problem") && (select.value = selection.problem));
+  return label;
+}
+
+function targetMenu(data, chosen) {
+  const fractions = [...new Set(data.targets.flat())].filter((t) => t > 0).sort((a, b) => b - a);
+  const options = [
+    [SHARED_TARGET, "hardest that most optimizers reach"],
+    ...fractions.map((fraction) => [fraction, power(fraction)]),
+  ];
+  return menu("Target", options, SHARED_TARGET, (value) =>
+    chosen(value === SHARED_TARGET ? value : Number(value)),
+  );
+}
+
+function sensitivityDrawing(facts, lines, target, fraction) {
+  const { label, smoothness, merit } = facts.problems[selection.problem];
+  const aim = merit === "escape" ? "escape" : power(fraction);
+  const stripped = lines.filter(({ rates }) => rates.length);
+  const strip = 14 + STRIP_ROW * stripped.length;
+  const height = 420 + strip;
+  const split = 1 - strip / (height - 70);
+  const rates = lines.flatMap((line) => line.rates).filter((rate) => rate > 0);
+  const costs = lines.flatMap((line) => [line.best, ...line.costs]).filter(Number.isFinite);
+  const across = marginsOf(rates);
+  const edges = stabilityEdges(facts, lines, smoothness, rates);
+  return {
+    traces: [
+      ...lines.map((line) => sensitivityTrace(facts, line, across, aim)),
+      ...stripped.map((line, row) => failureTrace(facts, line, row, aim)),
+    ],
+    layout: layoutOf({
+      margin: { l: 70, r: 18, t: 14, b: 56 },
+      xaxis: spanAxis("learning rate", ...across),
+      yaxis: spanAxis(`expected cost to ${aim} (gradients)`, ...marginsOf(costs), {
+        domain: [0, split - 0.02],
+      }),
+      yaxis2: {
+        ...axis({ title: { text: "not<br>reached" }, showgrid: false, zeroline: false }),
+        domain: [split, 1],
+        range: [stripped.length - 0.4, -0.6],
+        showticklabels: false,
+        ticks: "",
+      },
+      shapes: [stripShape(split), ...edges.map(edgeShape)],
+      annotations: edges.map((edge, index) => edgeNote(edge, index, split)),
+    }),
+    height,
+    note: lines.map((line) => `${facts.optimizers[line.o].label}: ${basinFact(line)}`).join("; "),
+    alt: `Expected cost to ${aim} on ${label} against the learning rate. ` +
+      lines.map((line) => `${facts.optimizers[line.o].label}: ${basinFact(line)}`).join("; "),
+  };
+}
+
+function basinFact({ best, isAlone, basin, rates }) {
+  if (!Number.isFinite(best)) return "not reached";
+  if (!isAlone) return `${number(best)} at best, other settings change too`;
+  if (!rates.length) return `${number(best)}, no learning rate swept`;
+  return basin === null
+    ? `${number(best)} at best`
+    : `${number(best)} at best, basin of ${number(basin)} decades`;
+}
+
+function marginsOf(values) {
+  if (!values.length) return [1, 10];
+  return [Math.min(...values) / 1.5, Math.max(...values) * 1.5];
+}
+
+function sensitivityTrace(facts, line, across, aim) {
+  const optimizer = facts.optimizers[line.o];
+  const look = lookOf(optimizer);
+  const name = wrapped(optimizer.label, 40);
+  if (!line.rates.length) {
+    const reached = Number.isFinite(line.best) ? line.best : null;
+    return {
+      type: "scatter",
+      mode: "lines",
+      ...look,
+      x: across,
+      y: [reached, reached],
+      text: Array(2).fill(`${name}<br>${number(line.best)} to ${aim}, no learning rate swept`),
+      hoverinfo: "text",
+    };
+  }
+  return {
+    type: "scatter",
+    mode: line.isAlone ? "lines+markers" : "markers",
+    ...look,
+    x: line.rates,
+    y: line.costs.map((cost) => (Number.isFinite(cost) ? cost : null)),
+    text: line.order.map((h, i) => `${name}<br>${settingText(line, h)}<br>` +
+      `${number(line.costs[i])} to ${aim}`),
+    hoverinfo: "text",
+  };
+}
+
+function settingText({ pair }, h) {
+  const told = Object.entries(pair.settings).map(
+    ([name, values]) => `${plain(name.replaceAll("_", " "))} ${number(values[h])}`,
+  );
+  const edge = pair.edges ? `, unstable from ${number(pair.edges[h])}` : "";
+  return told.join(", ") + edge;
+}
+
+function failureTrace(facts, line, row, aim) {
+  const optimizer = facts.optimizers[line.o];
+  const failed = range(line.rates.length).filter((i) => !Number.isFinite(line.costs[i]));
+  const name = wrapped(optimizer.label, 40);
+  return {
+    type: "scatter",
+    mode: "markers",
+    ...lookOf(optimizer),
+    yaxis: "y2",
+    x: failed.map((i) => line.rates[i]),
+    y: failed.map(() => row),
+    text: failed.map((i) => `${name}<br>${settingText(line, line.order[i])}<br>never to ${aim}`),
+    hoverinfo: "text",
+  };
+}
+
+// 2 / L, and 2 (1 + beta) / L at the cheapest setting of every heavy ball that is shown.
+function stabilityEdges(facts, lines, smoothness, rates) {
+  if (!smoothness || !rates.length) return [];
+  const near = ({ rate }) => rate >= Math.min(...rates) / 10 && rate <= Math.max(...rates) * 10;
+  const heavy = lines.filter(({ pair }) => pair.edges).map((line) => {
+    const cheapest = line.order[line.costs.indexOf(line.best)] ?? line.order[0];
+    const optimizer = facts.optimizers[line.o];
+    const rate = line.pair.edges[cheapest];
+    const beta = number((rate * smoothness) / 2 - 1);
+    const said = `2(1+β)/L = ${number(rate)}, β = ${beta}`;
+    return { rate, said, color: colorOf(optimizer) };
+  });
+  const plainEdge = { rate: 2 / smoothness, said: `2/L = ${number(2 / smoothness)}` };
+  return [{ ...plainEdge, color: ink("ink") }, ...heavy].filter(near);
+}
+
+const edgeShape = ({ rate, color }) => {
+  const shape = verticalLine(rate);
+  return { ...shape, line: { ...shape.line, color } };
+};
+
+const stripShape = (split) => ({
+  type: "rect",
+  xref: "paper",
+  yref: "paper",
+  x0: 0,
+  x1: 1,
+  y0: split,
+  y1: 1,
+  fillcolor: ink("bad"),
+  line: { width: 0 },
+  layer: "below",
+});
+
+const edgeNote = ({ rate, said, color }, index, split) => ({
+  x: Math.log10(rate),
+  y: (split - 0.02) * 0.98,
+  yref: "paper",
+  yanchor: "top",
+  xanchor: index ? "left" : "right",
+  textangle: -90,
+  text: said,
+  showarrow: false,
+  font: { color, size: 13 },
+});
+
+// What a failure of a trial counts as: ten budgets, or ten times the most that was spent.
+function failureCost(data, facts, p, optimizers) {
+  if (facts.budget !== null) return CENSORED * facts.budget;
+  return CENSORED * Math.max(...optimizers.map((o) => at(data.spent, p, o) || 0));
+}
+
+// Optimizer -> [n] expected cost of the best of k trials, over the best of all, in geometric mean
+// over the problems that some optimizer shown solves: those that have run on all of these alone.
+function tunabilityCurves(data, facts) {
+  const { problems, optimizers } = selection;
+  const trialsOf = (p, o) => [...at(data.trials, p, o).subarray(0, at(data.numTrials, p, o))];
+  const logs = new Map(optimizers.map((o) => [o, []]));
+  let solved = 0;
+  for (const p of problems) {
+    const failure = failureCost(data, facts, p, optimizers);
+    const costs = optimizers.map((o) => trialsOf(p, o).map((cost) => Math.min(cost, failure)));
+    const least = profiles.least(costs.flat());
+    if (!(least < failure)) continue;
+    solved += 1;
+    optimizers.forEach((o, index) => {
+      if (!costs[index].length) return;
+      const best = profiles.expectedBestOfK(costs[index]);
+      logs.get(o).push(best.map((cost) => Math.log(cost / least)));
+    });
+  }
+  const complete = [...logs].filter(([, curves]) => curves.length && curves.length === solved);
+  const left = [...logs].filter(([, curves]) => curves.length < solved);
+  const mean = (curves) =>
+    curves[0].map((_, k) =>
+      Math.exp(curves.reduce((sum, curve) => sum + curve[k], 0) / curves.length),
+    );
+  return {
+    solved,
+    curves: new Map(complete.map(([o, curves]) => [o, mean(curves)])),
+    left: left.map(([o, curves]) => `${facts.optimizers[o].label} (${curves.length})`),
+  };
+}
+
+function tunabilityFigure(data, facts) {
+  const label = (o) => facts.optimizers[o].label;
+  return {
+    id: "tunability",
+    title: "Tunability",
+    read:
+      "low on the left needs little tuning, low on the right is good once tuned: the expected " +
+      "cost of the best of k trials over that of the best trial of all optimizers shown, " +
+      "geometric mean over problems; a trial that fails counts as ten budgets.",
+    depends: ["optimizers", "problems"],
+    draw() {
+      const { curves, solved, left } = tunabilityCurves(data, facts);
+      if (!curves.size) return { empty: "No optimizer shown has run on all problems solved." };
+      const most = Math.max(...[...curves.values()].map((curve) => curve.length));
+      const apart = left.length ? `; left out, as not run on all of them: ${listed(left)}` : "";
+      return {
+        traces: [...curves].map(([o, curve]) => tunabilityTrace(facts.optimizers[o], o, curve, most)),
+        layout: layoutOf({
+          xaxis: ratioAxis("trials k", 1, Math.max(most, 2) * 1.05),
+          yaxis: spanAxis(
+            "expected cost of the best of k,<br>over the best of all",
+            ...marginsOf([...curves.values()].flat()),
+          ),
+        }),
+        note: `Over the ${solved} of ${selection.problems.length} problems shown that some ` +
+          `optimizer shown solves, to ${power(facts.target)}${apart}.`,
+        alt: `Expected cost of the best of k trials; after all: ${[...curves]
+          .map(([o, curve]) => `${label(o)} ${number(curve.at(-1))}`)
+          .join(", ")}.`,
+      };
+    },
+    table: () => ({
+      columns: ["optimizer", "k", "expected cost over the best"],
+      rows: [...tunabilityCurves(data, facts).curves].flatMap(([o, curve]) =>
+        curve.map((value, index) => [label(o), index + 1, value]),
+      ),
+    }),
+    command() {
+      const named = (key, option) =>
+        selection[key].map((index) => `--${option} ${shellQuoted(facts[key][index].label)}`);
+      const start = `optbench plot ${shellQuoted(facts.folder)} --figure tunability`;
+      const all = selection.problems.length === facts.problems.length;
+      const words = [...(all ? [] : named("problems", "problem")), ...named("optimizers", "optimizer")];
+      return [start, ...words].join(" ");
+    },
+  };
+}
+
+function tunabilityTrace(optimizer, o, curve, most) {
+  const look = lookOf(optimizer);
+  const x = curve.length > 1 ? curve.map((_, index) => index + 1) : [1, most];
+  const y = curve.length > 1 ? curve : [curve[0], curve[0]];
+  const trials = (k) => (curve.length > 1 ? `best of ${k}` : "nothing to tune");
+  return {
+    type: "scatter",
+    mode: "lines+markers",
+    name: plain(optimizer.label),
+    meta: o,
+    ...look,
+    marker: { ...look.marker, maxdisplayed: 6 },
+    x,
+    y,
+    text: x.map((k, i) => `${wrapped(optimizer.label, 40)}<br>${number(y[i])} (${trials(k)})`),
+    hoverinfo: "text",
+  };
+}
