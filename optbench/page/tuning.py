@@ -55,7 +55,10 @@ def _pair(problem: ProblemRecord, optimizer: str, tuned: Tuned) -> dict[str, Any
     return {
         "settings": {name: np.asarray(v, float) for name, v in trajectory.settings.items()},
         "costs": np.ascontiguousarray(costs.T),
-        "basins": [sensitivity_to_rate(trajectory, k).basin for k in range(costs.shape[1])],
+        "basins": [
+            sensitivity_to_rate(trajectory, k).basin if len(trajectory.settings) == 1 else None
+            for k in range(costs.shape[1])
+        ],
         "hardest": -1 if hardest is None else hardest,
         "edges": _edges(problem, optimizer, tuned),
     }

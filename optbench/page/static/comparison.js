@@ -27,8 +27,7 @@ function comparisonNote({ data }) {
 
 function addProfile(host, costs) {
   const profile = performanceFigure(costs);
-  const box = element("div", { class: "scroll", tabindex: 0, role: "region" });
-  box.setAttribute("aria-label", "Standings of the optimizers shown");
+  const box = element("div", { role: "region", "aria-label": "Standings of those shown" });
   const drawn = () => box.replaceChildren(...standings(costs));
   const figure = addFigure(host, {
     ...profile,

@@ -10,7 +10,10 @@ const ENDING_LOOKS = {
   crashed: ["#000000", "#F2F2F2", "+"],
   interrupted: ["#56B4E9", "#9AD7FF", "-"],
 };
-const BAR_HEIGHT = 30;
+const BAR_HEIGHT = 30; // pixels
+
+const keyHeight = () => (isNarrow() ? 170 : 46); // of the names of endings above the bars
+const letters = (line) => line.length;
 
 // [O'][E] counts over the problems shown, and [O'] runs that reach the target looked at.
 function countedEndings({ data, pair }) {
@@ -44,14 +47,14 @@ function endingsFigure(costs) {
     draw() {
       const bars = countedEndings(costs).filter(({ total }) => total);
       if (!bars.length) return { empty: "No run of the optimizers shown is among these problems." };
-      const names = bars.map(({ o }) => wrapped(facts.optimizers[o].label, 30));
+      const names = bars.map(({ o }) => wrapped(facts.optimizers[o].label, isNarrow() ? 16 : 30));
       return {
         traces: [
           ...kinds.flatMap((kind, index) => endingTrace(bars, names, kind, index)),
           reachedTrace(costs, bars, names),
         ],
         layout: endingsLayout(bars, names),
-        height: 130 + BAR_HEIGHT * bars.length + 14 * extraLines(names),
+        height: keyHeight() + 70 + BAR_HEIGHT * bars.length + 14 * extraLines(names),
         alt: endingsAlt(facts, kinds, bars),
       };
     },
@@ -121,9 +124,22 @@ const endingsLayout = (bars, names) =>
     bargap: 0.3,
     showlegend: true,
     legend: { orientation: "h", x: 0, y: 1, yanchor: "bottom", traceorder: "normal" },
-    margin: { l: 70, r: 18, t: 60, b: 56 },
-    xaxis: { title: "share of runs", range: [0, 1.01], tickformat: ".0%", zeroline: false },
+    margin: {
+      l: 24 + LETTER * Math.max(...names.flatMap((name) => name.split("<br>")).map(letters)),
+      r: 30,
+      t: keyHeight(),
+      b: 56,
+      autoexpand: false,
+    },
+    xaxis: {
+      ...FIXED_LABELS,
+      title: "share of runs",
+      range: [0, 1.01],
+      tickformat: ".0%",
+      zeroline: false,
+    },
     yaxis: {
+      ...FIXED_LABELS,
       tickvals: range(bars.length),
       ticktext: names,
       range: [bars.length - 0.5, -0.5],

@@ -4,7 +4,6 @@ const LOG_RATIO_END = 6; // log2 of the ratio at which colors end
 const CELL_HEIGHT = 22; // pixels of a row
 const HEAD_HEIGHT = 120; // pixels of the key above the map
 const LETTER = 8; // pixels of one in a label
-const NARROW = 700; // pixels of a window that has room for short labels alone
 const MARKS = {
   "not reached": { symbol: "x-thin", size: 9 },
   crashed: { symbol: "triangle-up", size: 10 },
@@ -80,7 +79,7 @@ function heatmapFigure(costs) {
         traces: [heatTrace(costs, cells, rows, columns, base(), baseName()), ...markTraces(cells)],
         layout: heatLayout(costs, rows, columns),
         height:
-          HEAD_HEIGHT + 30 + labelHeight(columns, optimizers) + CELL_HEIGHT * rows.length,
+          HEAD_HEIGHT + 12 + labelWidth(columns, optimizers) + CELL_HEIGHT * rows.length,
         alt: heatAlt(cells, baseName()),
       };
     },
@@ -143,7 +142,8 @@ function cellText(costs, { cost, ratio, state }) {
 }
 
 function heatBar(base, baseName) {
-  const values = base === null ? [0, 1, 2, 3, 4, 5, 6] : [-6, -4, -2, 0, 2, 4, 6];
+  const all = base === null ? [0, 1, 2, 3, 4, 5, 6] : [-6, -4, -2, 0, 2, 4, 6];
+  const values = isNarrow() ? all.filter((_, index) => index % 3 === 0) : all;
   const said = (v) => (v < 0 ? `1/${2 ** -v}` : `${2 ** v}`);
   const ends = values.map(
     (v) => (v === LOG_RATIO_END ? "≥ " : v === -LOG_RATIO_END ? "≤ " : "") + said(v),
@@ -156,7 +156,7 @@ function heatBar(base, baseName) {
     yanchor: "bottom",
     len: 1,
     thickness: 12,
-    title: { text: `times the cost of ${wrapped(baseName, 40)}`, side: "top" },
+    title: { text: wrapped(`times the cost of ${baseName}`, isNarrow() ? 22 : 70), side: "top" },
     tickvals: values,
     ticktext: ends,
     outlinewidth: 0,
@@ -196,14 +196,15 @@ function markTraces(cells) {
 
 // A label of a row or a column: its middle is left out where it is long, as its end tells it apart.
 function shortened(label) {
-  const most = innerWidth < NARROW ? 16 : 34;
+  const most = mostLetters();
   if (label.length <= most) return plain(label);
   const half = Math.floor((most - 1) / 2);
   return `${plain(label.slice(0, half))}…${plain(label.slice(-half))}`;
 }
 
-const labelHeight = (columns, optimizers) =>
-  LETTER * Math.max(...columns.map((o) => Math.min(optimizers[o].label.length, 34)));
+const mostLetters = () => (isNarrow() ? 16 : 34);
+const labelWidth = (indices, items) =>
+  LETTER * Math.max(...indices.map((index) => Math.min(items[index].label.length, mostLetters())));
 
 function heatLayout(costs, rows, columns) {
   const { optimizers, problems } = costs.facts;
@@ -212,10 +213,17 @@ function heatLayout(costs, rows, columns) {
     return p === selection.problem ? `<b>▸ ${label}</b>` : label;
   };
   return layoutOf({
-    margin: { l: 70, r: 18, t: HEAD_HEIGHT, b: 40 },
+    margin: {
+      l: 30 + labelWidth(rows, problems),
+      r: 18,
+      t: HEAD_HEIGHT,
+      b: 12 + labelWidth(columns, optimizers),
+      autoexpand: false,
+    },
     showlegend: true,
     legend: { orientation: "h", x: 0, y: 1, yref: "container", yanchor: "top" },
     xaxis: {
+      ...FIXED_LABELS,
       tickvals: range(columns.length),
       ticktext: columns.map((o) => shortened(optimizers[o].label)),
       tickangle: -90,
@@ -224,6 +232,7 @@ function heatLayout(costs, rows, columns) {
       zeroline: false,
     },
     yaxis: {
+      ...FIXED_LABELS,
       tickvals: range(rows.length),
       ticktext: rows.map(name),
       range: [rows.length - 0.5, -0.5],

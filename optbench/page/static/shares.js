@@ -7,6 +7,9 @@ const RUNTIME_BUDGETS = 100; // at which a distribution of runtimes is known
 const RESTARTED_UP_TO = 10; // times the most that a run spends
 const SCORED_UP_TO = 4;
 
+const NARROW = 700; // pixels of a window that has room for short labels alone
+
+const isNarrow = () => innerWidth < NARROW;
 const percent = (share) => `${Number((100 * share).toFixed(1))}%`;
 
 // A share as it is drawn from one x to another: its height at the left, its steps, its right end.
@@ -37,8 +40,23 @@ function shareTrace(costs, o, drawn, said) {
   };
 }
 
-const shareAxis = (title) =>
-  axis({ title, range: [-0.02, 1.02], tickformat: ".0%", zeroline: false, dtick: 0.25 });
+// Labels whose room is known: measuring them takes most of the time of a drawing.
+const FIXED_LABELS = { automargin: false, ticklabeloverflow: "allow" };
+const SHARE_LINE = 22; // pixels of a line of an axis title
+
+const shareAxis = (title) => ({
+  ...axis({ title, range: [-0.02, 1.02], tickformat: ".0%", zeroline: false, dtick: 0.25 }),
+  ...FIXED_LABELS,
+});
+
+function shareLayout({ xaxis, ...more }) {
+  const lines = xaxis.title.text.split("<br>").length;
+  return layoutOf({
+    margin: { l: 80, r: 18, t: 14, b: 42 + SHARE_LINE * lines, autoexpand: false },
+    xaxis: { ...xaxis, ...FIXED_LABELS },
+    ...more,
+  });
+}
 
 // An axis of ratios whose ticks are powers of two.
 function ratioAxis(title, low, high) {
@@ -80,7 +98,7 @@ function shareFigure(costs, spec) {
     const { curves, layout } = spec.curves(field);
     return {
       traces: [...curves].map(([o, drawn]) => shareTrace(costs, o, drawn, spec.said)),
-      layout: layoutOf(layout),
+      layout: shareLayout(layout),
       height: 460,
       note: countedNote(costs, field),
       alt: spec.alt(field, curves),
@@ -125,7 +143,11 @@ function performanceFigure(costs) {
           clippedSteps(profiles.steps(profiles.column(ratios, s)), 1, end),
         ),
         layout: {
-          xaxis: ratioAxis(`${costTitle(costs)}, over that of the best shown`, 1, end),
+          xaxis: ratioAxis(
+            `${costTitle(costs)},${isNarrow() ? "<br>" : " "}over that of the best shown`,
+            1,
+            end,
+          ),
           yaxis: shareAxis("share of problems"),
         },
       };
@@ -187,7 +209,7 @@ function pairwiseFigure(costs) {
       return {
         curves,
         layout: {
-          xaxis: ratioAxis(`cost over that of ${wrapped(label(), 50)}`, 1 / PAIR_RATIO, PAIR_RATIO),
+          xaxis: ratioAxis(`cost over that of ${wrapped(label(), isNarrow() ? 20 : 50)}`, 1 / PAIR_RATIO, PAIR_RATIO),
           yaxis: shareAxis("share of problems"),
           shapes: [verticalLine(1)],
         },
@@ -343,17 +365,17 @@ function standings(costs) {
       ].map((value) => element("td", {}, String(value))),
     ),
   );
-  const caption =
+  const told =
     `Score: mean over problems of the part of [1, ${SCORED_UP_TO}] that lies beyond the ratio to ` +
     "the best shown (AlgoPerf, Dahl et al., 2023), 1 at best. Cost: geometric mean over the " +
     "problems that both solve; it says nothing of the others.";
   return [
-    element(
+    element("p", { class: "note", id: "standings" }, told),
+    element("div", { class: "scroll", tabindex: "0" }, element(
       "table",
-      {},
-      element("caption", {}, caption),
+      { "aria-describedby": "standings" },
       element("thead", {}, element("tr", {}, ...heads)),
       element("tbody", {}, ...body),
-    ),
+    )),
   ];
 }

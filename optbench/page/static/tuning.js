@@ -142,13 +142,15 @@ function sensitivityDrawing(facts, lines, target, fraction) {
       ...stripped.map((line, row) => failureTrace(facts, line, row, aim)),
     ],
     layout: layoutOf({
-      margin: { l: 70, r: 18, t: 14, b: 56 },
-      xaxis: spanAxis("learning rate", ...across),
+      margin: { l: 80, r: 18, t: 14, b: 60, autoexpand: false },
+      xaxis: spanAxis("learning rate", ...across, FIXED_LABELS),
       yaxis: spanAxis(`expected cost to ${aim} (gradients)`, ...marginsOf(costs), {
+        ...FIXED_LABELS,
         domain: [0, split - 0.02],
       }),
       yaxis2: {
         ...axis({ title: { text: "not<br>reached" }, showgrid: false, zeroline: false }),
+        ...FIXED_LABELS,
         domain: [split, 1],
         range: [stripped.length - 0.4, -0.6],
         showticklabels: false,
@@ -332,10 +334,12 @@ function tunabilityFigure(data, facts) {
       return {
         traces: [...curves].map(([o, curve]) => tunabilityTrace(facts.optimizers[o], o, curve, most)),
         layout: layoutOf({
-          xaxis: ratioAxis("trials k", 1, Math.max(most, 2) * 1.05),
+          margin: { l: 100, r: 18, t: 14, b: 60, autoexpand: false },
+          xaxis: { ...ratioAxis("trials k", 1, Math.max(most, 2) * 1.05), ...FIXED_LABELS },
           yaxis: spanAxis(
             "expected cost of the best of k,<br>over the best of all",
             ...marginsOf([...curves.values()].flat()),
+            FIXED_LABELS,
           ),
         }),
         note: `Over the ${solved} of ${selection.problems.length} problems shown that some ` +
