@@ -21,7 +21,10 @@ from optbench.results import Results
 FILE = "report.html"
 
 Section = Callable[[Source], Any]  # what its script reads; None where there is nothing to show
-SECTIONS: Mapping[str, Section] = {"comparison": comparison, "tuning": tuning}  # name, as its script has it -> section, in order
+SECTIONS: Mapping[str, Section] = {
+    "comparison": comparison,
+    "tuning": tuning,
+}  # name, as its script has it -> section, in order
 
 
 def write_report(

@@ -41,9 +41,7 @@ def comparison(source: Source) -> dict[str, Any] | None:
         "units": {unit: UNITS[unit] for unit in _units(compared, outcomes)},
         "targets": targets,
         "target": targets.index(compared.target),
-        "reference": labels.index(
-            reference_row(compared, None, source.results.study).optimizer
-        ),
+        "reference": labels.index(reference_row(compared, None, source.results.study).optimizer),
         "states": np.array(
             [[STATES.index(compared.statuses[p, o]) for o in labels] for p in compared.problems],
             np.uint8,
@@ -113,9 +111,7 @@ def _costs(
     return {"hits": hits, "spent": spent}
 
 
-def _restarts(
-    compared: Comparison, outcomes: Outcomes, sizes: tuple[int, int]
-) -> dict[str, Any]:
+def _restarts(compared: Comparison, outcomes: Outcomes, sizes: tuple[int, int]) -> dict[str, Any]:
     """The draws behind COCO's runtimes, those alike together, for any unit.
 
     `times` [N, S] is how often a draw holds each run, `counts` [N] how many draws do so, and

@@ -20,10 +20,12 @@ SCRIPTS = (  # in the order in which they run
     "profiles.js",
     "compared.js",
     "shares.js",
+    "standings.js",
     "heatmap.js",
     "endings.js",
     "comparison.js",
-    "tuning.js",
+    "sensitivity.js",
+    "tunability.js",
     "page.js",
 )
 POLICY = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -36,14 +37,12 @@ def tuning(source: Source) -> dict[str, Any] | None:
             for runs in source.runs.values()
         ],
         "targets": [_own_targets(runs.tuned) for runs in source.runs.values()],
-        "fixed": "learning_rate",
-        "trials": _trials(source),
-        "numTrials": _num_trials(source),
+        **_trials(source),
         "spent": _spent(source),
     }
 
 
-def _own_targets(tuned: Any) -> list[float]:
+def _own_targets(tuned: Mapping[str, Tuned]) -> list[float]:
     return next((t.trajectory.targets.tolist() for t in tuned.values()), [])
 
 
@@ -52,11 +51,12 @@ def _pair(problem: ProblemRecord, optimizer: str, tuned: Tuned) -> dict[str, Any
     spent = trajectory.at_end(trajectory.cost)
     costs = metrics.expected_running_time(trajectory.hit_costs, spent)
     hardest = metrics.hardest_target(trajectory.hit_costs)
+    alone = len(trajectory.settings) == 1
     return {
         "settings": {name: np.asarray(v, float) for name, v in trajectory.settings.items()},
         "costs": np.ascontiguousarray(costs.T),
         "basins": [
-            sensitivity_to_rate(trajectory, k).basin if len(trajectory.settings) == 1 else None
+            sensitivity_to_rate(trajectory, k).basin if alone else None
             for k in range(costs.shape[1])
         ],
         "hardest": -1 if hardest is None else hardest,
@@ -65,38 +65,39 @@ def _pair(problem: ProblemRecord, optimizer: str, tuned: Tuned) -> dict[str, Any
 
 
 def _edges(problem: ProblemRecord, optimizer: str, tuned: Tuned) -> np.ndarray | None:
-    """[H] 2 (1 + beta) / L at the beta of each setting of heavy ball; None where not known."""
-    named = _HEAVY_BALL.match(optimizer)
-    if not problem.smoothness or not named:
+    """[H] 2 (1 + beta) / L at the beta of each setting of heavy ball; None where not known.
+
+    Source: Cohen et al. (2021), appendix B.
+    """
+    named, settings = _HEAVY_BALL.match(optimizer), tuned.trajectory.settings
+    if not problem.smoothness or not named or "learning_rate" not in settings:
         return None
-    settings = tuned.trajectory.settings
     given = _GIVEN.search(named[2] or "")
     if "momentum" in settings:
         beta = np.asarray(settings["momentum"], float)
-    elif given and "learning_rate" in settings:
+    elif given:
         beta = np.full(len(settings["learning_rate"]), float(given[1]))
     else:
         return None
     return 2 * (1 + beta) / problem.smoothness
 
 
-def _num_trials(source: Source) -> np.ndarray:
-    found = [[0 if o is None else len(o.trial_costs) for o in line] for line in _grid(source)]
-    return np.array(found, np.int32)
-
-
-def _trials(source: Source) -> np.ndarray:
-    grid = _grid(source)
+def _trials(source: Source) -> dict[str, np.ndarray]:
+    """Median cost of every trial [P, O, k] on the seeds of tuning, and how many there are."""
+    grid = outcomes_of(source.comparison)
     most = max(len(o.trial_costs) for line in grid for o in line if o is not None)
     costs = np.full((len(grid), len(grid[0]), most), math.nan)
+    counts = np.zeros(costs.shape[:2], np.int32)
     for p, line in enumerate(grid):
         for o, outcome in enumerate(line):
             if outcome is not None:
-                costs[p, o, : len(outcome.trial_costs)] = outcome.trial_costs
-    return costs
+                counts[p, o] = len(outcome.trial_costs)
+                costs[p, o, : counts[p, o]] = outcome.trial_costs
+    return {"trials": costs, "numTrials": counts}
 
 
 def _spent(source: Source) -> np.ndarray:
+    """[P, O] the most that a run spent, under any track; NaN where none was made."""
     compared = source.comparison
     most: dict[tuple[str, str], float] = {}
     for (problem, row), outcome in compared.outcomes.items():
@@ -104,7 +105,3 @@ def _spent(source: Source) -> np.ndarray:
         most[key] = max(most.get(key, 0.0), float(outcome.spent.max()))
     labels = source.results.optimizers
     return np.array([[most.get((p, o), math.nan) for o in labels] for p in compared.problems])
-
-
-def _grid(source: Source) -> Any:
-    return outcomes_of(source.comparison)

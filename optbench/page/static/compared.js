@@ -2,7 +2,7 @@
 // the problems on which all optimizers that are shown have run.
 
 const STATES = ["finished", "failed", "not applicable", "unfinished"];
-const NAMED_AT_MOST = 12;
+const NAMED_AT_MOST = 8;
 
 function comparedCosts(data, facts) {
   const medians = new Map();
@@ -104,12 +104,12 @@ function whyNot(data, p, o) {
   return { finished: "not timed", unfinished: "not run", failed: "not built" }[state] || state;
 }
 
-const listed = (names) =>
+const listed = (names, between = ", ") =>
   names.length > NAMED_AT_MOST
-    ? `${names.slice(0, NAMED_AT_MOST).join(", ")} and ${names.length - NAMED_AT_MOST} more`
-    : names.join(", ");
+    ? `${names.slice(0, NAMED_AT_MOST).join(between)} and ${names.length - NAMED_AT_MOST} more`
+    : names.join(between);
 
-// Which problems count, and why the others do not.
+// Which problems count, and why the others do not; all that have not run are named.
 function countedNote(costs, field) {
   const { problems, optimizers } = costs.facts;
   const total = field.problems.length + field.dropped.length;
@@ -120,9 +120,12 @@ function countedNote(costs, field) {
       reasons.set(key, [...(reasons.get(key) || []), problems[p].label]);
     }
   }
-  const said = [...reasons].map(([key, names]) => `${key}${listed(names)}`);
   const nowhere = field.nowhere.map((o) => `${optimizers[o].label} has finished on no problem`);
-  const apart = [...said, ...nowhere].join("; ");
+  const said = [...reasons].map(([key, names]) => `${key}${listed(names)}`);
+  const isHole = (text) => text.includes(" is not run on ");
+  const holes = said.filter(isHole);
+  const others = said.filter((text) => !isHole(text));
+  const apart = [...nowhere, ...holes, ...(others.length ? [listed(others, "; ")] : [])].join("; ");
   return (
     `${field.problems.length} of ${total} problems shown count, those on which all ` +
     `${field.optimizers.length} optimizers compared have run${apart ? `: ${apart}` : ""}.`

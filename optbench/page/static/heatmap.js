@@ -2,13 +2,13 @@
 
 const LOG_RATIO_END = 6; // log2 of the ratio at which colors end
 const CELL_HEIGHT = 22; // pixels of a row
-const HEAD_HEIGHT = 120; // pixels of the key above the map
 const LETTER = 8; // pixels of one in a label
 const MARKS = {
   "not reached": { symbol: "x-thin", size: 9 },
   crashed: { symbol: "triangle-up", size: 10 },
   "not applicable": { symbol: "line-ew", size: 9 },
   "not run": { symbol: "circle-open", size: 7 },
+  "reached, by the reference not": { symbol: "star", size: 9 },
 };
 const SCALES = {
   // Light to dark, or dark to light: the best has the color next to the paper.
@@ -16,7 +16,7 @@ const SCALES = {
   dark: ["#22344F", "#2F7394", "#86C9B8", "#FFF3B8"],
   // Cheaper than the reference, even, dearer: blue and orange differ for every eye.
   lightDiverging: ["#1B5E9B", "#8FC1E3", "#F2F2F2", "#F3B27A", "#A6480A"],
-  darkDiverging: ["#7CC4FF", "#2F6C9E", "#2B3036", "#A65A1F", "#FFB366"],
+  darkDiverging: ["#7CC4FF", "#2F6C9E", "#4A525C", "#A65A1F", "#FFB366"],
 };
 
 function stateOf(costs, p, o, cost) {
@@ -79,7 +79,7 @@ function heatmapFigure(costs) {
         traces: [heatTrace(costs, cells, rows, columns, base(), baseName()), ...markTraces(cells)],
         layout: heatLayout(costs, rows, columns),
         height:
-          HEAD_HEIGHT + 12 + labelWidth(columns, optimizers) + CELL_HEIGHT * rows.length,
+          headHeight() + 12 + labelWidth(columns, optimizers) + CELL_HEIGHT * rows.length,
         alt: heatAlt(cells, baseName()),
       };
     },
@@ -163,6 +163,9 @@ function heatBar(base, baseName) {
   };
 }
 
+const markOf = ({ state, ratio }) =>
+  state === "reached" && Number.isNaN(ratio) ? "reached, by the reference not" : state;
+
 // A mark for every cell without a ratio, by state: seen without color, told in the legend.
 function markTraces(cells) {
   return Object.entries(MARKS).flatMap(([state, { symbol, size }]) => {
@@ -170,7 +173,7 @@ function markTraces(cells) {
     const y = [];
     cells.forEach((line, i) =>
       line.forEach((cell, j) => {
-        if (cell.state === state) {
+        if (markOf(cell) === state) {
           x.push(j);
           y.push(i);
         }
@@ -202,6 +205,7 @@ function shortened(label) {
   return `${plain(label.slice(0, half))}…${plain(label.slice(-half))}`;
 }
 
+const headHeight = () => (isNarrow() ? 220 : 120); // pixels of the key above the map
 const mostLetters = () => (isNarrow() ? 16 : 34);
 const labelWidth = (indices, items) =>
   LETTER * Math.max(...indices.map((index) => Math.min(items[index].label.length, mostLetters())));
@@ -216,7 +220,7 @@ function heatLayout(costs, rows, columns) {
     margin: {
       l: 30 + labelWidth(rows, problems),
       r: 18,
-      t: HEAD_HEIGHT,
+      t: headHeight(),
       b: 12 + labelWidth(columns, optimizers),
       autoexpand: false,
     },
