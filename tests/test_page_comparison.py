@@ -338,3 +338,15 @@ def test_draws_count_every_run_once_per_success(source: Source):
     for own, first, last in zip(reached, starts[:-1], starts[1:], strict=True):
         assert counts[first:last].sum() == exhibits.DRAWS * own.any()
         assert (times[first:last][:, own].sum(1) == 1).all()
+
+
+def test_a_command_names_what_is_shown_for_a_shell(page: Page):
+    switch(page, [0, 8])
+    profile = "optbench.figures.find(({ id }) => id === 'profile').command()"
+    assert page.evaluate(profile) == (
+        "optbench plot RESULTS --figure profile --optimizer gradient_descent "
+        "--optimizer 'clip_by_global_norm(momentum)'"
+    )
+    page.evaluate("optbench.choose({ unit: 'steps' })")
+    assert page.evaluate(profile) is None  # on paper costs are gradients
+    page.evaluate("optbench.choose({ unit: 'gradients' })")

@@ -137,15 +137,17 @@ const costTitle = (costs) => `cost to ${targetName(costs)} (${costUnit(costs)})`
 const targetName = (costs) => power(costs.data.targets[selection.target]);
 
 // The command of a twin on paper, which counts gradients to the target of the study alone.
-function comparisonCommand(costs, figure, ...more) {
+function comparisonCommand(costs, figure, compared = selection.optimizers) {
   const { facts, data } = costs;
   if (selection.unit !== "gradients" || selection.target !== data.target) return null;
-  const named = (key, option) =>
-    selection[key].map((index) => `--${option} ${shellQuoted(facts[key][index].label)}`);
+  const named = (option, indices, items) =>
+    indices.map((index) => `--${option} ${shellQuoted(items[index].label)}`);
   const all = selection.problems.length === facts.problems.length;
-  const words = [`--figure ${figure}`, ...more, ...(all ? [] : named("problems", "problem"))];
-  return ["optbench plot", shellQuoted(facts.folder), ...words, ...named("optimizers", "optimizer")]
-    .join(" ");
+  return [
+    `optbench plot ${shellQuoted(facts.folder)} --figure ${figure}`,
+    ...(all ? [] : named("problem", selection.problems, facts.problems)),
+    ...named("optimizer", compared, facts.optimizers),
+  ].join(" ");
 }
 
 const shellQuoted = (text) =>

@@ -100,12 +100,7 @@ function heatmapFigure(costs) {
         ),
       };
     },
-    command: () =>
-      comparisonCommand(
-        costs,
-        "heatmap",
-        ...(over === "best" ? [] : [`--reference ${shellQuoted(baseName())}`]),
-      ),
+    command: () => (over === "best" ? comparisonCommand(costs, "heatmap") : null),
   };
 }
 

@@ -154,7 +154,7 @@ function performanceFigure(costs) {
     said: (share, x) => `${percent(share)} of problems within ${number(x)} times the best`,
     alt: (_, curves) =>
       sentenceOf(costs, curves, "Share of problems solved within a ratio of the least cost"),
-    command: () => comparisonCommand(costs, "profile"),
+    command: () => comparisonCommand(costs, "profile", costs.field().optimizers),
   });
 }
 
@@ -182,12 +182,14 @@ function dataProfileFigure(costs) {
     },
     said: (share, x) => `solves ${percent(share)} of problems for ${number(x)} ${costUnit(costs)}`,
     alt: (_, curves) => sentenceOf(costs, curves, "Share of problems solved within a cost"),
-    command: () => comparisonCommand(costs, "data-profile"),
+    command: () => comparisonCommand(costs, "data-profile", costs.field().optimizers),
   });
 }
 
 function pairwiseFigure(costs) {
   const label = () => costs.facts.optimizers[selection.reference].label;
+  const command = (name) =>
+    comparisonCommand(costs, name, costs.field([selection.reference]).optimizers);
   const figure = shareFigure(costs, {
     id: "pairwise-profile",
     title: "Pairwise profiles",
@@ -220,7 +222,7 @@ function pairwiseFigure(costs) {
     alt: (_, curves) =>
       sentenceOf(costs, curves, `Share of problems within a ratio of the cost of ${label()}`),
     command: () =>
-      comparisonCommand(costs, "pairwise-profile", `--reference ${shellQuoted(label())}`),
+      selection.reference === costs.data.reference ? command("pairwise-profile") : null,
   });
   return figure;
 }
@@ -274,7 +276,7 @@ function runtimeFigure(costs) {
     },
     alt: (_, curves) =>
       sentenceOf(costs, curves, "Share of (problem, target, run) done within a cost"),
-    command: () => comparisonCommand(costs, "ecdf"),
+    command: () => comparisonCommand(costs, "ecdf", costs.field().optimizers),
   });
 }
 
