@@ -10,11 +10,13 @@ from optbench.database import said_plainly
 from optbench.errors import OptbenchError
 from optbench.page.bounds import bounds as theorems
 from optbench.page.catalog import catalog
+from optbench.page.comparison import comparison
 from optbench.page.document import document
 from optbench.page.payload import pack
 from optbench.page.source import Source
 from optbench.page.top import top
 from optbench.page.trajectories import trajectories
+from optbench.page.tuning import tuning
 from optbench.report.export import replaced
 from optbench.results import Results
 
@@ -23,6 +25,8 @@ FILE = "report.html"
 Section = Callable[[Source], Any]  # what its script reads; None where there is nothing to show
 SECTIONS: Mapping[str, Section] = {  # name, as its script has it -> section, in order
     "trajectories": trajectories,
+    "comparison": comparison,
+    "tuning": tuning,
     "bounds": theorems,
 }
 

@@ -5,7 +5,8 @@
 //   read            one sentence: how to read it; or () => that of what is drawn
 //   depends         keys of the selection that change it
 //   controls        optional: (bar, redraw) puts its own menus into the bar
-//   draw            () => { traces, layout, height?, alt } or { empty: why there is nothing }
+//   draw            () => { traces, layout, height?, alt, note? } or { empty: why there is nothing };
+//                   the note is what is to be said of this selection
 //   table           () => { columns, rows }: the numbers that are drawn
 //   command         () => the command that draws it on paper; null where there is none
 //   drawn           optional: (plot) after every drawing, to listen to Plotly's events
@@ -29,17 +30,19 @@ function addFigure(host, spec) {
   const bar = element("div", { class: "bar" });
   const code = element("code");
   const caption = element("figcaption", {}, typeof spec.read === "string" ? reading(spec.read) : "");
+  const note = element("p", { class: "note" });
   const box = element(
     "figure",
     { "data-figure": spec.id },
     element("h3", {}, spec.title),
     bar,
     plot,
+    note,
     caption,
     element("div", { class: "tools" }, ...tools(spec, plot), code),
   );
   host.append(box);
-  const figure = { ...spec, box, plot, code, caption, bar, dirty: true, visible: false };
+  const figure = { ...spec, box, plot, note, code, caption, bar, dirty: true, visible: false };
   figures.push(figure);
   if (spec.controls) spec.controls(bar, () => redraw(figure));
   bar.hidden = !bar.childElementCount;
@@ -102,6 +105,7 @@ function drawNow(figure) {
   const command = figure.command && figure.command();
   figure.code.textContent = command || "";
   if (typeof figure.read === "function") figure.caption.textContent = reading(figure.read());
+  figure.note.textContent = drawing.note || "";
   if (drawing.empty) {
     Plotly.purge(figure.plot);
     figure.plot.style.height = "";
