@@ -141,17 +141,14 @@ function comparisonCommand(costs, figure, compared = selection.optimizers) {
   const { facts, data } = costs;
   if (selection.unit !== "gradients" || selection.target !== data.target) return null;
   const named = (option, indices, items) =>
-    indices.map((index) => `--${option} ${shellQuoted(items[index].label)}`);
+    indices.map((index) => `--${option} ${shellWord(items[index].label)}`);
   const all = selection.problems.length === facts.problems.length;
   return [
-    `optbench plot ${shellQuoted(facts.folder)} --figure ${figure}`,
+    `optbench plot ${shellWord(facts.folder)} --figure ${figure}`,
     ...(all ? [] : named("problem", selection.problems, facts.problems)),
     ...named("optimizer", compared, facts.optimizers),
   ].join(" ");
 }
-
-const shellQuoted = (text) =>
-  /^[\w./=-]+$/.test(text) ? text : `'${String(text).replaceAll("'", "'\\''")}'`;
 
 // The menus of all figures that compare: they change what every one of them shows.
 function comparisonMenus(costs) {

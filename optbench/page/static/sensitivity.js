@@ -87,10 +87,10 @@ function sensitivityFigure(data, facts) {
     command() {
       if (asked !== SHARED_TARGET) return null;
       const named = selection.optimizers.map(
-        (o) => `--optimizer ${shellQuoted(facts.optimizers[o].label)}`,
+        (o) => `--optimizer ${shellWord(facts.optimizers[o].label)}`,
       );
-      const problem = shellQuoted(facts.problems[selection.problem].label);
-      const start = `optbench plot ${shellQuoted(facts.folder)} --figure sensitivity`;
+      const problem = shellWord(facts.problems[selection.problem].label);
+      const start = `optbench plot ${shellWord(facts.folder)} --figure sensitivity`;
       return [start, `--problem ${problem}`, ...named].join(" ");
     },
   };

@@ -90,8 +90,8 @@ function tunabilityFigure(data, facts) {
     }),
     command() {
       const named = (key, option) =>
-        selection[key].map((index) => `--${option} ${shellQuoted(facts[key][index].label)}`);
-      const start = `optbench plot ${shellQuoted(facts.folder)} --figure tunability`;
+        selection[key].map((index) => `--${option} ${shellWord(facts[key][index].label)}`);
+      const start = `optbench plot ${shellWord(facts.folder)} --figure tunability`;
       const all = selection.problems.length === facts.problems.length;
       const words = [...(all ? [] : named("problems", "problem")), ...named("optimizers", "optimizer")];
       return [start, ...words].join(" ");
