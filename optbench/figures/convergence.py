@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from optbench.figures import style
-from optbench.figures.curves import Curve, Fit, curve_over_cost, fit
+from optbench.figures.curves import Curve, Fit, curve_over_cost, fit, merit_scale
 from optbench.figures.lines import BACKGROUND, COST, marked
 from optbench.figures.runs import ProblemRuns, Tuned
 from optbench.figures.sheet import Sheet
@@ -63,9 +63,7 @@ def convergence(runs: ProblemRuns) -> style.Picture:
 
 def _drawn_curve(tuned: Tuned) -> Curve:
     curve = curve_over_cost(tuned.trajectory, tuned.setting)
-    if tuned.trajectory.merit != "escape":
-        return curve
-    scale = float(np.median(np.abs(tuned.trajectory.initial_merit))) or 1.0
+    scale = merit_scale(tuned.trajectory)
     return Curve(curve.cost, curve.median / scale, curve.low / scale, curve.high / scale)
 
 

@@ -139,7 +139,7 @@ def steps(runs: ProblemRuns) -> style.Picture:
     ratio = _named("update_ratio")
     panels.append(Panel(values=ratio, label="step / parameters\n(norms)", scale="log"))
     share = {"label": "share of steps\nclipped", "limits": (-0.04, 1.04)}
-    turned = {"label": "cosine to\nunclipped", "limits": (-0.04, 1.04)}
+    turned = {"label": "cosine to\nunclipped", "limits": (-1.08, 1.08)}
     for name, facts in (("clipped_fraction", share), ("clipping_cosine", turned)):
         if _is_known(runs, name):
             panels.append(Panel(values=_named(name), **facts))

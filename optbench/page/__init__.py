@@ -11,6 +11,8 @@ from optbench.errors import OptbenchError
 from optbench.page.bounds import bounds as theorems
 from optbench.page.catalog import catalog
 from optbench.page.comparison import comparison
+from optbench.page.convergence import convergence
+from optbench.page.diagnostics import diagnostics
 from optbench.page.document import document
 from optbench.page.payload import pack
 from optbench.page.source import Source
@@ -25,8 +27,10 @@ FILE = "report.html"
 Section = Callable[[Source], Any]  # what its script reads; None where there is nothing to show
 SECTIONS: Mapping[str, Section] = {  # name, as its script has it -> section, in order
     "trajectories": trajectories,
+    "convergence": convergence,
     "comparison": comparison,
     "tuning": tuning,
+    "diagnostics": diagnostics,
     "bounds": theorems,
 }
 

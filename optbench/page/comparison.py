@@ -41,7 +41,7 @@ def comparison(source: Source) -> dict[str, Any] | None:
         "units": {unit: UNITS[unit] for unit in _units(compared, outcomes)},
         "targets": targets,
         "target": targets.index(compared.target),
-        "reference": labels.index(reference_row(compared, None, source.results.study).optimizer),
+        "reference": labels.index(reference_row(compared, None).optimizer),
         "states": np.array(
             [[STATES.index(compared.statuses[p, o]) for o in labels] for p in compared.problems],
             np.uint8,

@@ -9,10 +9,14 @@ from pathlib import Path
 
 import tomli_w
 
+from optbench.catalog import collect
 from optbench.comparison import Comparison, compare_rows
+from optbench.errors import OptbenchError
 from optbench.figures.runs import ProblemRuns, problem_runs
 from optbench.figures.style import Style, assign_styles
 from optbench.landscape import Landscape
+from optbench.optimizers.names import known_optimizers
+from optbench.report.rates import Catalogs
 from optbench.results import Results
 
 
@@ -24,11 +28,13 @@ class Source:
         results: of the study.
         folder: as the reader of the page names it in commands.
         bounds: folder of what `optbench bounds` wrote; None to show none.
+        problems: package or module in which theory looks problems up.
     """
 
     results: Results
     folder: str
     bounds: Path | None = None
+    problems: str = "problems"
 
     @functools.cached_property
     def comparison(self) -> Comparison:
@@ -54,3 +60,12 @@ class Source:
     def landscapes(self) -> Mapping[str, Landscape | None]:
         """Problem -> what it looks like where optimizers went; None where that is not known."""
         return {label: self.results.landscape(label) for label in self.results.problems}
+
+    @functools.cached_property
+    def catalogs(self) -> Catalogs:
+        """Where theory looks labels up; of problems none, where their package is not there."""
+        try:
+            problems = collect(self.problems, "Problem")
+        except OptbenchError:
+            problems = {}
+        return Catalogs(problems, known_optimizers())

@@ -126,6 +126,19 @@ def measure(
 ) -> Pair:
     """What a finished cell comes to at one target, given by its index; paths end at the horizon."""
     index = headline_index(trajectory, cell.trials, target)
+    pair = measure_at(index, cell, trajectory, target, problem)
+    return dataclasses.replace(
+        pair,
+        eased=eased,
+        track=tracks_of(cell, trajectory)[0],
+        path=path_of(evaluation(trajectory), index, target, horizon),
+    )
+
+
+def measure_at(
+    index: int, cell: Cell, trajectory: Trajectory, target: int, problem: ProblemRecord
+) -> Pair:
+    """As `measure`, at any setting, given by its index; of no track, and without a path."""
     judged = evaluation(trajectory)
     best = metrics.best_setting(judged.hit_costs[:, [index]][..., [target]])[0]
     count = cell.trials or trajectory.value.shape[1]
@@ -136,10 +149,8 @@ def measure(
         optimizer=cell.optimizer,
         status=cell.status,
         target=float(trajectory.targets[target]),
-        eased=eased,
         hardest=None if hardest is None else float(trajectory.targets[hardest]),
-        track=tracks_of(cell, trajectory)[0],
-        setting={name: float(values[index]) for name, values in tried.items()},
+        setting={name: float(values[index]) for name, values in trajectory.settings.items()},
         on_edge=_on_edge(tried, index),
         cost=_finite(best.median),
         low=_finite(best.low),
@@ -150,7 +161,6 @@ def measure(
         rate=observed_rate(judged, index, problem),
         failures=_failures(judged, index, target),
         exact=trajectory.resolution == "exact",
-        path=path_of(judged, index, target, horizon),
     )
 
 
@@ -165,7 +175,9 @@ def _basin(tried: Mapping[str, np.ndarray], trajectory: Trajectory, target: int)
 
 def _on_edge(settings: Mapping[str, np.ndarray], index: int) -> bool:
     rates = settings.get("learning_rate")
-    return rates is not None and len(rates) > 1 and rates[index] in (min(rates), max(rates))
+    if rates is None or len(rates) < 2 or index >= len(rates):
+        return False
+    return rates[index] in (min(rates), max(rates))
 
 
 def _failures(trajectory: Trajectory, index: int, target: int) -> dict[str, int]:

@@ -6,7 +6,7 @@
 //   depends         keys of the selection that change it
 //   controls        optional: (bar, redraw) puts its own menus into the bar
 //   draw            () => { traces, layout, height?, alt, note? } or { empty: why there is nothing };
-//                   the note is what is to be said of this selection
+//                   the note is what is to be said of this selection: what is left out, and why
 //   table           () => { columns, rows }: the numbers that are drawn
 //   command         () => the command that draws it on paper; null where there is none
 //   drawn           optional: (plot) after every drawing, to listen to Plotly's events
@@ -30,7 +30,7 @@ function addFigure(host, spec) {
   const bar = element("div", { class: "bar" });
   const code = element("code");
   const caption = element("figcaption", {}, typeof spec.read === "string" ? reading(spec.read) : "");
-  const note = element("p", { class: "note" });
+  const note = element("p", { class: "note", "aria-live": "polite" });
   const box = element(
     "figure",
     { "data-figure": spec.id },

@@ -63,6 +63,17 @@ function filter(title, key, items, { words, mark, first }) {
   );
 }
 
+// A menu of the problems, of which one is looked at alone; all of these follow each other.
+function problemMenu(facts) {
+  const options = facts.problems.map((problem, index) => [index, problem.label]);
+  const label = menu("problem", options, selection.problem, (value) =>
+    choose({ problem: Number(value) }),
+  );
+  const select = label.querySelector("select");
+  onChoice((changed) => changed.has("problem") && (select.value = String(selection.problem)));
+  return label;
+}
+
 // A piece of an optimizer's line, which is the legend of all figures.
 function swatch(optimizer) {
   const { drawing, paint } = pieceOfLine(optimizer);

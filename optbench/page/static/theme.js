@@ -11,6 +11,7 @@ const ON_DARK = {
   "#000000": "#F2F2F2",
 };
 const FONT_SIZE = 14;
+const MOST_DECADES = 8; // with a tick each
 
 const isDark = () => document.documentElement.dataset.theme === "dark";
 const ink = (name) =>
@@ -38,7 +39,15 @@ const axis = (more = {}) => ({
   title: { standoff: 8, ...(typeof more.title === "string" ? { text: more.title } : more.title) },
 });
 
-const logAxis = (more = {}) => axis({ type: "log", dtick: 1, ...more });
+// A logarithmic axis; over many decades not every one has a tick.
+function logAxis(more = {}) {
+  const [low, high] = more.range || [0, 0];
+  const dtick = Math.max(1, Math.ceil((high - low) / MOST_DECADES));
+  return axis({ type: "log", dtick, ...more });
+}
+
+const translucent = (color, opacity) =>
+  color + Math.round(255 * opacity).toString(16).padStart(2, "0");
 
 function layoutOf({ xaxis, yaxis, ...more } = {}) {
   return {

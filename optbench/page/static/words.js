@@ -56,6 +56,41 @@ function menu(title, options, value, chosen) {
   return element("label", {}, title, select);
 }
 
+// Gives the menu other options; returns the chosen value, or the first one where it is gone.
+function filled(label, options, value) {
+  const kept = options.some(([key]) => key === value) ? value : options[0][0];
+  const select = label.querySelector("select");
+  select.replaceChildren(
+    ...options.map(([key, text]) => element("option", { value: key, selected: key === kept }, text)),
+  );
+  return kept;
+}
+
+// A choice of yes or no; `chosen` is told which.
+function toggle(title, checked, chosen) {
+  const box = element("input", { type: "checkbox", checked, change: () => chosen(box.checked) });
+  return element("label", {}, box, title);
+}
+
+// A word as a shell takes it.
+const shellWord = (text) =>
+  /^[\w./@%+=:,-]+$/.test(text) ? text : `'${String(text).replaceAll("'", `'\\''`)}'`;
+
+// Labels of the optimizers that are shown; none where all are, of which no command names any.
+function namedOptimizers(facts) {
+  const isAll = selection.optimizers.length === facts.optimizers.length;
+  return isAll ? [] : selection.optimizers.map((index) => facts.optimizers[index].label);
+}
+
+// The command that draws a figure on paper; options: name -> values, each given once.
+function plotCommand(facts, kind, options) {
+  const words = ["optbench", "plot", facts.folder, "--figure", kind];
+  for (const [name, values] of Object.entries(options)) {
+    for (const value of values) words.push(`--${name}`, value);
+  }
+  return words.map(shellWord).join(" ");
+}
+
 function csv(columns, rows) {
   const quoted = (value) => {
     const text = value === null || value === undefined ? "" : String(value);
