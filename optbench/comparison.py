@@ -163,7 +163,7 @@ class Comparison:
     def spent(self, row: Row, problem: str, unit: str = "gradients") -> np.ndarray:
         """[S] what each run of a row on a problem costs to its end, whether it succeeds or not."""
         outcome = self.outcomes[problem, row]
-        return _in_unit(outcome, self.problems[problem], unit, at_target=False)
+        return in_unit(outcome, self.problems[problem], unit, at_target=False)
 
     def limit(self, problem: str, rows: Sequence[Row]) -> float:
         """What a run may spend on a problem, in gradients: a failure counts as `CENSORED` times it.
@@ -181,12 +181,26 @@ class Comparison:
             status = self.statuses[problem, row.optimizer]
             raise OptbenchError(f"{row} is {status} on {problem}", "leave the problem out")
         k = outcome.target if target is None else min(target, len(outcome.targets) - 1)
-        costs = _in_unit(outcome, self.problems[problem], unit, at_target=True)
+        costs = in_unit(outcome, self.problems[problem], unit, at_target=True)
         return as_costs(costs[:, k])
 
 
-def _in_unit(outcome: Outcome, problem: ProblemRecord, unit: str, *, at_target: bool) -> np.ndarray:
-    """[S, K] what was spent up to each target, or [S] up to the end."""
+def in_unit(outcome: Outcome, problem: ProblemRecord, unit: str, *, at_target: bool) -> np.ndarray:
+    """What the runs of an outcome cost.
+
+    Args:
+        outcome: of one row on one problem.
+        problem: its record.
+        unit: what cost is counted in.
+        at_target: whether up to each target, or up to the end.
+
+    Returns:
+        [S, K] up to each target, NaN where never, or [S] up to the end; in seconds, all NaN where
+        the runs were not timed.
+
+    Raises:
+        OptbenchError: gradients at measured prices, where none were measured.
+    """
     gradients, steps, calls = (
         (outcome.hit_costs, outcome.hit_steps, outcome.hit_calls)
         if at_target

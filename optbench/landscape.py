@@ -220,7 +220,7 @@ def _leading(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     from scipy.sparse.linalg import svds
 
     start = np.random.default_rng(0).standard_normal(min(matrix.shape))
-    found: Any = svds(matrix, k=LEADING, v0=start, return_singular_vectors="vh")
+    found: Any = svds(matrix, k=LEADING, v0=start)
     basis = np.linalg.qr(found[2].T)[0]  # [d, k]
     _, lengths, right = np.linalg.svd(matrix @ basis, full_matrices=False)
     return lengths, right @ basis.T

@@ -179,19 +179,45 @@ def simulated_restarts(
     Source: Hansen et al. (2016), COCO: Performance assessment, section on simulated restarts.
     """
     costs = as_costs(hit_costs)
-    if len(costs) == 0:
-        raise OptbenchError("no runs to draw from", "run once at least")
     reached = np.isfinite(costs)
+    times = drawn_runs(reached, rng=rng, draws=draws)
     if not reached.any():
         return np.full(draws, math.inf)
-    runtimes = rng.choice(costs[reached], draws)
     if reached.all():
-        return runtimes
+        return times @ costs
+    return times @ np.where(reached, costs, spent)
+
+
+def drawn_runs(reached: np.ndarray, *, rng: np.random.Generator, draws: int) -> np.ndarray:
+    """How often simulated restarts draw each run: failures, and the success that ends a draw.
+
+    It depends on which runs succeed alone, so the same draws hold in every unit of cost.
+
+    Args:
+        reached: [N] whether each run reaches the target.
+        rng: decides the draws.
+        draws: how many.
+
+    Returns:
+        [draws, N] times, all zero where no run succeeds.
+
+    Raises:
+        OptbenchError: no runs.
+    """
+    count = len(reached)
+    if count == 0:
+        raise OptbenchError("no runs to draw from", "run once at least")
+    times = np.zeros((draws, count), int)
+    if not reached.any():
+        return times
+    times[np.arange(draws), rng.choice(np.flatnonzero(reached), draws)] = 1
+    if reached.all():
+        return times
     failures = rng.geometric(reached.mean(), draws) - 1
-    lost = np.broadcast_to(np.asarray(spent, float), costs.shape)[~reached]
-    lost = rng.choice(lost, failures.sum())
+    lost = rng.choice(np.flatnonzero(~reached), failures.sum())
     owner = np.repeat(np.arange(draws), failures)
-    return runtimes + np.bincount(owner, lost, minlength=draws)
+    np.add.at(times, (owner, lost), 1)
+    return times
 
 
 def runtime_ecdf(

@@ -231,7 +231,7 @@ def looks_quadratic(values: np.ndarray, dtype: str) -> bool:
     if not np.isfinite(values).all():
         return False
     thirds = [np.abs(np.diff(values, 3, axis=axis)).max() for axis in (0, 1)]
-    return max(thirds) <= ROUNDINGS * np.finfo(dtype).eps * np.abs(values).max()
+    return bool(max(thirds) <= ROUNDINGS * np.finfo(dtype).eps * np.abs(values).max())
 
 
 def modes_of(terrain: Terrain, lanes: Sequence[Lane]) -> Modes | None:

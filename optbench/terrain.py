@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -66,15 +66,15 @@ def values_on(terrain: Terrain, frame: np.ndarray, x: np.ndarray, y: np.ndarray)
         x: [n].
         y: [m].
     """
-    given = (array.astype(terrain.dtype) for array in (frame, x, y))
-    return np.asarray(_rows(*terrain.key, terrain.data, *given), float)
+    frame, *axes = (array.astype(terrain.dtype) for array in (frame, x, y))
+    return np.asarray(_rows(*terrain.key, terrain.data, frame, axes), float)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def _rows(
-    objective: Any, layout: trees.Layout, data: Any, frame: jax.Array, x: jax.Array, y: jax.Array
+    objective: Any, layout: trees.Layout, data: Any, frame: jax.Array, axes: Sequence[jax.Array]
 ) -> jax.Array:
-    center, across, up = frame
+    (center, across, up), (x, y) = frame, axes
 
     def value(x: jax.Array, y: jax.Array) -> jax.Array:
         return objective(trees.unpack(layout, center + x * across + y * up), *data)
@@ -102,8 +102,10 @@ class Derivatives(NamedTuple):
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def _derivatives(
-    objective: Any, layout: trees.Layout, data: Any, low: jax.Array, side: jax.Array, z: jax.Array
+    objective: Any, layout: trees.Layout, data: Any, box: Sequence[jax.Array], z: jax.Array
 ) -> tuple[jax.Array, ...]:
+    low, side = box
+
     def value(z: jax.Array) -> jax.Array:
         return objective(trees.unpack(layout, low + side * z), *data)
 
@@ -130,7 +132,7 @@ def _look(terrain: Terrain, low: np.ndarray, side: np.ndarray) -> Look:
         for first in range(0, len(z), CHUNK):
             some = z[first : first + CHUNK].astype(terrain.dtype)
             padded = np.pad(some, ((0, CHUNK - len(some)), (0, 0)), mode="edge")
-            seen = _derivatives(*terrain.key, terrain.data, *box, padded)
+            seen = _derivatives(*terrain.key, terrain.data, box, padded)
             found.append([np.asarray(array, float)[: len(some)] for array in seen])
         return Derivatives(*map(np.concatenate, zip(*found, strict=True)))
 
@@ -230,7 +232,7 @@ def _vanishing(
     counts &= (noise <= np.sqrt(eps) * typical).all(-1) & np.isfinite(bending)
     z, seen, bending = z[counts], seen.at(counts), bending[counts]
     floor = 2 * bending + ROUNDING_UNITS * eps * _size(seen.hessian)
-    kinds = [_kind(*both) for both in zip(seen.hessian, floor, strict=True)]
+    kinds: list[PointKind] = [_kind(*both) for both in zip(seen.hessian, floor, strict=True)]
     kept = _one_each(z, np.linalg.norm(seen.gradient, axis=-1), kinds)
     return z[kept], seen.at(kept), [kinds[i] for i in kept]
 

@@ -187,7 +187,7 @@ class Trajectory:
 def _coordinates(points: np.ndarray) -> np.ndarray:
     """[T, n] real coordinates of [T, ...] points."""
     if np.iscomplexobj(points):
-        points = np.stack([points.real, points.imag], axis=-1)
+        points = np.stack([np.real(points), np.imag(points)], axis=-1)
     return points.reshape(len(points), -1).astype(float)
 
 

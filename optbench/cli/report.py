@@ -58,5 +58,7 @@ def report(
 
 def bounds_beside(results: Path) -> Path | None:
     """The folder of `optbench bounds` beside that of a study; None where there is none."""
+    from optbench.report.bound_records import FILE
+
     beside = results.parent / BOUNDS
-    return beside if beside.is_dir() and beside != results else None
+    return beside if (beside / FILE).is_file() else None

@@ -136,7 +136,12 @@ def _runtimes(
         triples += targets
         outcome = comparison.outcomes.get((problem, row))
         if outcome is not None:
-            rng = np.random.default_rng(zlib.crc32(problem.encode()))
+            rng = restarts_rng(problem)
             hits, spent = outcome.hit_costs[:, None], outcome.spent[:, None]
             reached += targets * profiles.runtime_ecdf(hits, spent, budgets, rng=rng, draws=draws)
     return reached / triples
+
+
+def restarts_rng(problem: str) -> np.random.Generator:
+    """What decides the simulated restarts on a problem: the same draws for every row."""
+    return np.random.default_rng(zlib.crc32(problem.encode()))

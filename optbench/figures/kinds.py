@@ -138,7 +138,7 @@ def study_drawings(
             f"no {kinds[0]}: nothing that it would show has finished",
             "`optbench run` goes on with the study",
         )
-    reference = reference_row(whole, None, results.study).optimizer
+    reference = reference_row(whole, None).optimizer
     asked = Asked(whole=whole, part=part, reference=reference, request=request)
     for kind in kinds:
         yield kind, OF_STUDY[kind](asked)

@@ -14,6 +14,7 @@ from optbench.figures.families import contrast, representatives
 from optbench.figures.runs import ProblemRuns, Tuned
 from optbench.figures.sheet import Sheet
 from optbench.records import ProblemRecord
+from optbench.trajectory import Trajectory
 
 MINIMIZER_COLOR = "#F0E442"
 START = 0  # index of the start that is shown
@@ -39,11 +40,16 @@ _ENDING = {
 
 
 def path_of(tuned: Tuned, start: int = START) -> np.ndarray | None:
-    """[T, 2] the points of a start at the tuned setting; None where they were not kept.
+    """[T, 2] the points of a start at the tuned setting; None where they were not kept."""
+    return lane_path(tuned.trajectory, start, tuned.setting)
+
+
+def lane_path(trajectory: Trajectory, start: int, setting: int) -> np.ndarray | None:
+    """[T, d] the points of one lane, by index; None where they were not kept.
 
     It ends where the lane does, or where a point is not finite.
     """
-    points = tuned.trajectory.points_of(start, tuned.setting)
+    points = trajectory.points_of(start, setting)
     if points is None:
         return None
     finite = np.isfinite(points).all(-1)

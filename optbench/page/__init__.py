@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from optbench.database import said_plainly
 from optbench.errors import OptbenchError
+from optbench.page.bounds import bounds as theorems
 from optbench.page.catalog import catalog
+from optbench.page.comparison import comparison
 from optbench.page.convergence import convergence
 from optbench.page.diagnostics import diagnostics
 from optbench.page.document import document
 from optbench.page.payload import pack
 from optbench.page.source import Source
 from optbench.page.top import top
+from optbench.page.trajectories import trajectories
+from optbench.page.tuning import tuning
+from optbench.report.export import replaced
 from optbench.results import Results
 
 FILE = "report.html"
 
 Section = Callable[[Source], Any]  # what its script reads; None where there is nothing to show
 SECTIONS: Mapping[str, Section] = {  # name, as its script has it -> section, in order
+    "trajectories": trajectories,
     "convergence": convergence,
+    "comparison": comparison,
+    "tuning": tuning,
     "diagnostics": diagnostics,
+    "bounds": theorems,
 }
 
 
@@ -47,11 +55,8 @@ def write_report(
         raise OptbenchError("results in memory have no folder", "give a path for the report")
     target = Path(results.folder or ".", FILE) if path is None else Path(path)
     text = report(results, bounds=bounds)
-    with said_plainly(target.parent):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        draft = target.with_name(target.name + ".new")
-        draft.write_text(text, encoding="utf-8")
-        os.replace(draft, target)
+    with said_plainly(target.parent), replaced(target) as part:
+        part.write_text(text, encoding="utf-8")
     return target
 
 

@@ -10,10 +10,21 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+BYTEWISE = "b4"  # float32, all first bytes first, then all second ones, ...
 KINDS = {"f4": np.float32, "f8": np.float64, "i4": np.int32, "u1": np.uint8}
 ALIGNMENT = 8  # bytes: a typed view starts at a multiple of its item
 ARRAY = "$array"  # the key of a reference: [kind, first byte, shape]
 _UNSAFE = str.maketrans({c: f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"})
+
+
+class Bytewise(NamedTuple):
+    """An array that is packed as float32 byte by byte, which compresses better.
+
+    Attributes:
+        array: of real numbers.
+    """
+
+    array: np.ndarray
 
 
 class Payload(NamedTuple):
@@ -31,25 +42,31 @@ class Payload(NamedTuple):
 def pack(facts: Any) -> Payload:
     """Mappings, lists, texts, numbers, None and NumPy arrays, for a page.
 
-    Arrays keep float32, float64, int32 and uint8; other whole numbers become int32 and booleans
-    uint8. Only arrays hold numbers that are not finite.
+    Equal arrays are packed once. They keep float32, float64, int32 and uint8; other whole numbers
+    become int32 and booleans uint8. Only arrays hold numbers that are not finite.
 
     Raises:
         TypeError: something else.
         ValueError: a number outside an array is not finite.
     """
-    blocks: list[bytes] = []
+    blocks: dict[bytes, int] = {}  # each once -> its first byte
     length = 0
 
-    def referred(value: Any) -> Any:
+    def placed(block: bytes) -> int:
         nonlocal length
+        block += b"\0" * (-len(block) % ALIGNMENT)
+        if block not in blocks:
+            blocks[block] = length
+            length += len(block)
+        return blocks[block]
+
+    def referred(value: Any) -> Any:
+        if isinstance(value, Bytewise):
+            parts = value.array.astype("<f4").reshape(-1, 1).view(np.uint8).T
+            return {ARRAY: [BYTEWISE, placed(parts.tobytes()), list(value.array.shape)]}
         if isinstance(value, np.ndarray):
             kind, array = _typed(value)
-            block = array.tobytes()
-            start, padding = length, -len(block) % ALIGNMENT
-            blocks.append(block + b"\0" * padding)
-            length += len(block) + padding
-            return {ARRAY: [kind, start, list(value.shape)]}
+            return {ARRAY: [kind, placed(array.tobytes()), list(value.shape)]}
         if isinstance(value, Mapping):
             return {str(key): referred(item) for key, item in value.items()}
         if isinstance(value, list | tuple):
@@ -66,7 +83,7 @@ def _typed(array: np.ndarray) -> tuple[str, np.ndarray]:
     elif array.dtype.kind in "iu" and array.dtype != np.uint8:
         array = array.astype(np.int32)
     for kind, dtype in KINDS.items():
-        if array.dtype == dtype:
+        if array.dtype.newbyteorder("=") == dtype:
             return kind, np.ascontiguousarray(array.astype(array.dtype.newbyteorder("<")))
     raise TypeError(f"no array of {array.dtype} in a page")
 

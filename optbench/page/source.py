@@ -14,6 +14,7 @@ from optbench.comparison import Comparison, compare_rows
 from optbench.errors import OptbenchError
 from optbench.figures.runs import ProblemRuns, problem_runs
 from optbench.figures.style import Style, assign_styles
+from optbench.landscape import Landscape
 from optbench.optimizers.names import known_optimizers
 from optbench.report.rates import Catalogs
 from optbench.results import Results
@@ -54,6 +55,11 @@ class Source:
     def runs(self) -> Mapping[str, ProblemRuns]:
         """Problem -> its runs, each optimizer at its tuned setting."""
         return {label: problem_runs(self.results, label) for label in self.results.problems}
+
+    @functools.cached_property
+    def landscapes(self) -> Mapping[str, Landscape | None]:
+        """Problem -> what it looks like where optimizers went; None where that is not known."""
+        return {label: self.results.landscape(label) for label in self.results.problems}
 
     @functools.cached_property
     def catalogs(self) -> Catalogs:

@@ -16,7 +16,8 @@ function withArrays(value, buffer) {
   if ("$array" in value) {
     const [kind, start, shape] = value.$array;
     const length = shape.reduce((product, size) => product * size, 1);
-    const array = new KINDS[kind](buffer, start, length);
+    const array =
+      kind === "b4" ? assembled(buffer, start, length) : new KINDS[kind](buffer, start, length);
     array.shape = shape;
     return array;
   }
@@ -24,6 +25,18 @@ function withArrays(value, buffer) {
   return Object.fromEntries(
     Object.entries(value).map(([key, item]) => [key, withArrays(item, buffer)]),
   );
+}
+
+// Numbers of four bytes, of which all first ones come first, then all second ones, ...
+function assembled(buffer, start, length) {
+  const bytes = new Uint8Array(4 * length);
+  const parts = new Uint8Array(buffer, start, 4 * length);
+  for (let part = 0; part < 4; part++) {
+    for (let index = 0; index < length; index++) {
+      bytes[4 * index + part] = parts[part * length + index];
+    }
+  }
+  return new Float32Array(bytes.buffer);
 }
 
 // The part of an array at some indices of its leading axes: a view, or a number.

@@ -2,11 +2,11 @@
 //
 // A figure is described by
 //   id, title       of the figure
-//   read            one sentence: how to read it
+//   read            one sentence: how to read it; or () => that of what is drawn
 //   depends         keys of the selection that change it
 //   controls        optional: (bar, redraw) puts its own menus into the bar
-//   draw            () => { traces, layout, height?, alt } or { empty: why there is nothing }; with
-//                   `note`, what the reader must know of this drawing: what is left out, and why
+//   draw            () => { traces, layout, height?, alt, note? } or { empty: why there is nothing };
+//                   the note is what is to be said of this selection: what is left out, and why
 //   table           () => { columns, rows }: the numbers that are drawn
 //   command         () => the command that draws it on paper; null where there is none
 //   drawn           optional: (plot) after every drawing, to listen to Plotly's events
@@ -29,6 +29,7 @@ function addFigure(host, spec) {
   const plot = element("div", { class: "plot", role: "img", id: `figure-${spec.id}` });
   const bar = element("div", { class: "bar" });
   const code = element("code");
+  const caption = element("figcaption", {}, typeof spec.read === "string" ? reading(spec.read) : "");
   const note = element("p", { class: "note", "aria-live": "polite" });
   const box = element(
     "figure",
@@ -36,18 +37,20 @@ function addFigure(host, spec) {
     element("h3", {}, spec.title),
     bar,
     plot,
-    element("figcaption", {}, `How to read: ${spec.read}`),
     note,
+    caption,
     element("div", { class: "tools" }, ...tools(spec, plot), code),
   );
   host.append(box);
-  const figure = { ...spec, box, plot, code, bar, note, dirty: true, visible: false };
+  const figure = { ...spec, box, plot, note, code, caption, bar, dirty: true, visible: false };
   figures.push(figure);
   if (spec.controls) spec.controls(bar, () => redraw(figure));
   bar.hidden = !bar.childElementCount;
   watcher.observe(box);
   return figure;
 }
+
+const reading = (sentence) => `How to read: ${sentence}`;
 
 function tools(spec, plot) {
   const picture = (format) => async () => {
@@ -101,6 +104,7 @@ function drawNow(figure) {
   const drawing = figure.draw();
   const command = figure.command && figure.command();
   figure.code.textContent = command || "";
+  if (typeof figure.read === "function") figure.caption.textContent = reading(figure.read());
   figure.note.textContent = drawing.note || "";
   if (drawing.empty) {
     Plotly.purge(figure.plot);

@@ -76,6 +76,13 @@ function problemMenu(facts) {
 
 // A piece of an optimizer's line, which is the legend of all figures.
 function swatch(optimizer) {
+  const { drawing, paint } = pieceOfLine(optimizer);
+  swatches.push(paint);
+  return drawing;
+}
+
+// A piece of a line, with its marker if it has one, and what paints it in the theme of the moment.
+function pieceOfLine(look) {
   const space = "http://www.w3.org/2000/svg";
   const drawing = document.createElementNS(space, "svg");
   const line = document.createElementNS(space, "path");
@@ -84,19 +91,19 @@ function swatch(optimizer) {
   drawing.setAttribute("aria-hidden", "true");
   line.setAttribute("d", "M1 6H33");
   line.setAttribute("fill", "none");
-  line.setAttribute("stroke-width", "2.2");
-  if (optimizer.dash !== "solid") line.setAttribute("stroke-dasharray", optimizer.dash);
+  line.setAttribute("stroke-width", look.width || "2.2");
+  if (look.dash !== "solid") line.setAttribute("stroke-dasharray", look.dash);
   const marker = document.createElementNS(space, "path");
-  marker.setAttribute("d", MARKERS[optimizer.symbol]);
+  marker.setAttribute("d", MARKERS[look.symbol] || "");
   marker.setAttribute("transform", "translate(17 6)");
-  drawing.append(line, marker);
+  if (look.dash !== null) drawing.append(line);
+  drawing.append(marker);
   const paint = () => {
-    line.setAttribute("stroke", colorOf(optimizer));
-    marker.setAttribute("fill", colorOf(optimizer));
+    line.setAttribute("stroke", colorOf(look));
+    marker.setAttribute("fill", colorOf(look));
   };
   paint();
-  swatches.push(paint);
-  return drawing;
+  return { drawing, paint };
 }
 
 const swatches = [];

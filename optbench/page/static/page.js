@@ -25,7 +25,7 @@ async function start() {
 }
 
 // For tests, and for whoever opens the console.
-window.optbench = { selection, choose, settled, figures, drawAll, at };
+window.optbench = { selection, choose, settled, figures, drawAll, at, profiles };
 window.optbench.ready = start().then((facts) => {
   window.optbench.facts = facts;
 });

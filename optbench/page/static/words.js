@@ -102,3 +102,7 @@ function csv(columns, rows) {
 function download(name, url) {
   element("a", { href: url, download: name.replace(/[^\w.-]+/g, "_") }).click();
 }
+
+// Text as one word of a command.
+const shellWord = (text) =>
+  /^[\w@%+=:,./-]+$/.test(text) ? String(text) : `'${String(text).replaceAll("'", "'\\''")}'`;
