@@ -96,16 +96,6 @@ function sensitivityFigure(data, facts) {
   };
 }
 
-function problemMenu(facts) {
-  const options = facts.problems.map((problem, index) => [index, problem.label]);
-  const label = menu("Problem", options, selection.problem, (value) =>
-    choose({ problem: Number(value) }),
-  );
-  const select = label.querySelector("select");
-  onChoice((changed) => changed.has("problem") && (select.value = selection.problem));
-  return label;
-}
-
 function targetMenu(data, chosen) {
   const fractions = [...new Set(data.targets.flat())].filter((t) => t > 0).sort((a, b) => b - a);
   const options = [
@@ -194,13 +184,13 @@ function sensitivityTrace(facts, line, across, aim) {
     ...look,
     x: line.rates,
     y: line.costs.map((cost) => (Number.isFinite(cost) ? cost : null)),
-    text: line.order.map((h, i) => `${name}<br>${settingText(line, h)}<br>` +
+    text: line.order.map((h, i) => `${name}<br>${triedText(line, h)}<br>` +
       `${number(line.costs[i])} to ${aim}`),
     hoverinfo: "text",
   };
 }
 
-function settingText({ pair }, h) {
+function triedText({ pair }, h) {
   const told = Object.entries(pair.settings).map(
     ([name, values]) => `${plain(name.replaceAll("_", " "))} ${number(values[h])}`,
   );
@@ -219,7 +209,7 @@ function failureTrace(facts, line, row, aim) {
     yaxis: "y2",
     x: failed.map((i) => line.rates[i]),
     y: failed.map(() => row),
-    text: failed.map((i) => `${name}<br>${settingText(line, line.order[i])}<br>never to ${aim}`),
+    text: failed.map((i) => `${name}<br>${triedText(line, line.order[i])}<br>never to ${aim}`),
     hoverinfo: "text",
   };
 }

@@ -140,7 +140,7 @@ function drawPaths(drawn, player, width) {
       uirevision: `${view.problem} ${tuning.fit}`,
     }),
     ...mapAxes(view, ranges, place.map),
-    ...curveAxes(view, paths, place.curve),
+    ...linkedAxes(view, paths, place.curve),
   };
   return { traces, layout, height: place.height, alt: altOf(label, paths, facts, cost) };
 }
@@ -210,7 +210,7 @@ const floorOf = (view, paths) =>
   view.merit === "escape" ? -Infinity : LEAST_MERIT * firstMerit(paths);
 const firstMerit = (paths) => Math.max(...paths.map((path) => Math.abs(path.merits[0])));
 
-function curveAxes(view, paths, { across, up }) {
+function linkedAxes(view, paths, { across, up }) {
   const x = { domain: across, anchor: "y2", title: "cost (gradient-equivalents)" };
   const y = { domain: up, anchor: "x2", title: MERITS[view.merit] };
   const costs = costsOf(paths);

@@ -74,7 +74,7 @@ function toggle(title, checked, chosen) {
 
 // A word as a shell takes it.
 const shellWord = (text) =>
-  /^[\w./@%+=:,-]+$/.test(text) ? text : `'${String(text).replaceAll("'", `'\\''`)}'`;
+  /^[\w./@%+=:,-]+$/.test(text) ? String(text) : `'${String(text).replaceAll("'", `'\\''`)}'`;
 
 // Labels of the optimizers that are shown; none where all are, of which no command names any.
 function namedOptimizers(facts) {
@@ -102,7 +102,3 @@ function csv(columns, rows) {
 function download(name, url) {
   element("a", { href: url, download: name.replace(/[^\w.-]+/g, "_") }).click();
 }
-
-// Text as one word of a command.
-const shellWord = (text) =>
-  /^[\w@%+=:,./-]+$/.test(text) ? String(text) : `'${String(text).replaceAll("'", "'\\''")}'`;
