@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import collections
 import csv
 import functools
 import gzip
@@ -16,7 +17,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from importlib import resources
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -31,6 +33,7 @@ from playwright.sync_api import Browser, Error, Page
 from optbench.bounds.descent.convex import gd_convex_tight
 from optbench.bounds.momentum.heavy_ball import hb_quad_exact
 from optbench.checks import check_bound
+from optbench.page.document import SCRIPTS
 from optbench.page.payload import Payload, pack
 from optbench.report.bounds import write_bounds
 from optbench.results import Results
@@ -145,6 +148,20 @@ def test_no_text_leaves_the_facts(tmp_path: Path, open_page: OpenPage):
     page = open_page(bare_page(tmp_path / "p.html", payload))
     assert page.evaluate("optbench.facts.texts") == texts
     assert page.evaluate("Object.keys(optbench.facts.plain)") == texts
+
+
+def repeated_names(scripts: Iterable[str]) -> list[str]:
+    """What several scripts declare, of which the last would win, or nothing would start."""
+    declared = r"^(?:async )?(?:const|let|function|class) (\w+)"
+    names = [name for code in scripts for name in re.findall(declared, code, re.MULTILINE)]
+    return [name for name, count in collections.Counter(names).items() if count > 1]
+
+
+def test_scripts_share_one_scope_and_no_name():
+    folder = resources.files("optbench.page").joinpath("static")
+    scripts = [folder.joinpath(name).read_text(encoding="utf-8") for name in SCRIPTS]
+    assert repeated_names(scripts) == []
+    assert repeated_names([*scripts, "function at() {}"]) == ["at"]
 
 
 def test_equal_facts_give_equal_pages(tmp_path: Path):

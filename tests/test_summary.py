@@ -342,7 +342,7 @@ def test_few_pairs_are_shown_one_by_one_best_first():
     logs = {("bowl", "slow"): climbing(20.0), ("bowl", "fast"): climbing(3.0)}
     lines = summary_of(logs).text().splitlines()
     (start,) = (i for i, line in enumerate(lines) if line.startswith("problem"))
-    assert lines[start + 1].split() == [
+    assert lines[start + 1].split()[:-1] == [
         "bowl", "fast", "1e-10", "3/3", "30", "[30,", "30]", "0.1", "1.0", "-"
     ]  # fmt: skip
     assert lines[start + 2].split()[1] == "slow"
@@ -353,7 +353,7 @@ def test_many_problems_show_the_fastest_and_the_next():
     logs = {(f"p{p}", f"o{o}"): climbing(1.0 + (o - p) % 5) for p in range(10) for o in range(5)}
     lines = summary_of(logs).text().splitlines()
     row = next(line for line in lines if line.startswith("p3")).split()
-    assert row[:4] == ["p3", "1e-10", "5/5", "o3"] and row[-2:] == ["o4", "20"]
+    assert row[:4] == ["p3", "1e-10", "5/5", "o3"] and row[-3:-1] == ["o4", "20"]
     assert any(line.startswith("Solved") for line in lines)
 
 

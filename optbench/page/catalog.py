@@ -10,6 +10,7 @@ from optbench.page.source import Source
 from optbench.records import ProblemRecord
 from optbench.verdict.contrasts import kind_of
 
+DONE = "finished"
 SHOWN_FIRST = 8  # optimizers that are switched on when a page opens
 _SYMBOLS = {
     "o": "circle",
@@ -46,12 +47,19 @@ def catalog(source: Source) -> dict[str, Any]:
 
 
 def shown_first(source: Source) -> list[str]:
-    """All optimizers where they are few; else the reference and one of each family."""
+    """All optimizers where they are few; else the reference and one of each family.
+
+    Of the families, those that have run wherever the reference has: any other would leave its
+    problems alone to compare on.
+    """
     labels = list(source.results.optimizers)
     if len(labels) <= SHOWN_FIRST:
         return labels
     reference = source.results.study.get("reference") or labels[0]
-    return list(dict.fromkeys([reference, *representatives(labels)]))[:SHOWN_FIRST]
+    done = {o: {c.problem for c in source.results.cells if c.optimizer == o and c.status == DONE}
+            for o in labels}  # fmt: skip
+    whole = [o for o in labels if done[o] >= done[reference]]
+    return list(dict.fromkeys([reference, *representatives(whole)]))[:SHOWN_FIRST]
 
 
 def _problem(record: ProblemRecord) -> dict[str, Any]:

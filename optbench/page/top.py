@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from optbench.errors import OptbenchError
 from optbench.page.source import Source
+from optbench.report.verdict import leading_sentences
 from optbench.verdict import Sentence, Verdict, power, reach_verdict
 
 _DECISIONS = {  # -> heading of what was decided so, in this order
@@ -63,6 +64,8 @@ def _verdict(source: Source) -> Iterator[str]:
     yield '<section class="verdict" aria-labelledby="verdict"><h2 id="verdict">Verdict</h2>'
     if not verdict.is_complete:
         yield f'<p class="warning">Incomplete: {len(verdict.missing)} pairs have not run.</p>'
+    for sentence in leading_sentences(verdict):
+        yield f"<p><b>{text(sentence.text)}.</b></p>"
     for decision, heading in _DECISIONS.items():
         said = [s for s in verdict.sentences if s.contrast.decision == decision]
         yield from _sentences(heading.format(verdict.reference.optimizer), said)

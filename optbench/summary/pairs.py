@@ -96,8 +96,8 @@ def shown_target(
 ) -> tuple[int, bool]:
     """Index of the target that a problem is shown at, and whether it is an eased one.
 
-    It is the study's, as in a verdict. Where no method reaches that from most starts, at the
-    setting tuned for it, it is `common_target`, if that asks for less.
+    It is the study's, as in a verdict. Where no method reaches that on most of the seeds of tuning,
+    at the setting tuned for it, it is `common_target`, if that asks for less.
 
     Args:
         trajectories: all lanes of each method that finished.
@@ -109,7 +109,7 @@ def shown_target(
     asked = target_index(trajectories[0], target)
     for log, tried in zip(trajectories, trials, strict=True):
         index = headline_index(log, tried, asked)
-        if np.isfinite(np.median(as_costs(evaluation(log).hit_costs[:, index, asked]))):
+        if np.isfinite(np.median(as_costs(tuning(log).hit_costs[:, index, asked]))):
             return asked, False
     common = common_target([tuning(log) for log in trajectories])
     return min(common, asked), common < asked

@@ -75,8 +75,8 @@ function ratioAxis(title, low, high) {
 // A logarithmic axis from one value to another, with ticks at 2 and 5 where decades are few.
 function spanAxis(title, low, high, more = {}) {
   const decades = Math.log10(high / low);
-  const dtick = decades < 2 ? "D2" : Math.ceil(decades / 10);
-  return logAxis({ title, range: [Math.log10(low), Math.log10(high)], dtick, ...more });
+  const ticks = decades < 2 ? roundTicks(low, high) : { dtick: Math.ceil(decades / 10) };
+  return logAxis({ title, range: [Math.log10(low), Math.log10(high)], ...ticks, ...more });
 }
 
 // What there is nothing to compare for, or null.

@@ -40,6 +40,14 @@ const axis = (more = {}) => ({
 });
 
 // A logarithmic axis; over many decades not every one has a tick.
+// Ticks at 1, 2 and 5 times powers of ten, written out.
+function roundTicks(low, high) {
+  const powers = range(Math.ceil(Math.log10(high / low)) + 2);
+  const first = Math.floor(Math.log10(low));
+  const tickvals = powers.flatMap((power) => [1, 2, 5].map((d) => d * 10 ** (first + power)));
+  return { tickmode: "array", tickvals, ticktext: tickvals.map(number) };
+}
+
 function logAxis(more = {}) {
   const [low, high] = more.range || [0, 0];
   const dtick = Math.max(1, Math.ceil((high - low) / MOST_DECADES));

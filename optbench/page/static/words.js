@@ -53,7 +53,7 @@ function menu(title, options, value, chosen) {
   for (const [key, text] of options) {
     select.append(element("option", { value: key, selected: String(key) === String(value) }, text));
   }
-  return element("label", {}, title, select);
+  return element("label", {}, title.charAt(0).toUpperCase() + title.slice(1), select);
 }
 
 // Gives the menu other options; returns the chosen value, or the first one where it is gone.
