@@ -9,6 +9,7 @@ import gc
 import io
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -203,7 +204,8 @@ def test_what_is_searched_of_an_optimizer_is_listed(listed):
         assert found[name]["searched"] == {
             axis: dataclasses.asdict(range_) for axis, range_ in space_of(method).items()
         }
-    rows = {line.split()[0]: line for line in optbench("list", "optimizers").stdout.splitlines()}
+    shown = optbench("list", "optimizers").stdout.splitlines()
+    rows = {line.split()[0]: line for line in shown if re.match(r"  \w", line)}
     assert "learning_rate 1e-05..10+" in rows["momentum"]
     assert searched_text(found["momentum"]["searched"]) == (
         "learning_rate 1e-05..10+, momentum 0.5..0.99"

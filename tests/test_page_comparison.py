@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from browser import watched_page
+from playwright.sync_api import Browser, Page
 
 from optbench import exhibits, metrics, profiles
 from optbench.comparison import Comparison
@@ -40,21 +41,12 @@ def compared(source: Source) -> Comparison:
 
 
 @pytest.fixture(scope="module")
-def page(source: Source, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+def page(
+    source: Source, chromium: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Page]:
     file = write_report(source.results, tmp_path_factory.mktemp("report") / "report.html")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox"]
-        )
-        opened = browser.new_page(viewport={"width": 1280, "height": 900})
-        said: list[str] = []
-        opened.on("console", lambda message: said.append(message.text))
-        opened.on("pageerror", lambda error: said.append(str(error)))
-        opened.goto(file.as_uri())
-        opened.evaluate("optbench.ready")
+    with watched_page(chromium, file) as opened:
         yield opened
-        assert not said
-        browser.close()
 
 
 def subsets() -> list[list[int]]:

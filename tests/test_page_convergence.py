@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import re
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
+from browser import watched_page
 from hypothesis import given
 from hypothesis import strategies as st
-from playwright.sync_api import Locator, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page
 
 from optbench.catalog import collect
 from optbench.design import Study
@@ -307,32 +305,11 @@ def renamed(results: Results, before: str, after: str) -> Results:
     return dataclasses.replace(results, cells=tuple(cells), optimizers=names, study=study)
 
 
-@contextlib.contextmanager
-def opened(path: Path) -> Iterator[Page]:
-    """A report in a browser that is offline; nothing may be said, thrown or asked for."""
-    address, said = path.absolute().as_uri(), []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
-        )
-        page = browser.new_context(offline=True).new_page()
-        page.set_default_timeout(120_000)
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("dialog", lambda dialog: said.append(dialog.message))
-        page.on("request", lambda asked: said.append(asked.url))
-        page.goto(address)
-        page.evaluate("optbench.ready")
-        yield page
-        browser.close()
-    assert [text for text in said if not text.startswith(("data:", "blob:"))] == [address]
-
-
 @pytest.fixture(scope="module")
-def page(results, tmp_path_factory) -> Iterator[Page]:
+def page(results, chromium: Browser, tmp_path_factory) -> Iterator[Page]:
     hostile = renamed(results, FAST, HOSTILE)
     report = write_report(hostile, tmp_path_factory.mktemp("page") / "report.html")
-    with opened(report) as found:
+    with watched_page(chromium, report) as found:
         yield found
 
 

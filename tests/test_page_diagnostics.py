@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page
-from test_page_convergence import menu_of, opened, renamed
+from browser import watched_page
+from playwright.sync_api import Browser, Page
+from test_page_convergence import menu_of, renamed
 
 from optbench.design import Study
 from optbench.figures.runs import ProblemRuns
@@ -148,10 +149,10 @@ def test_what_is_not_known_is_absent_and_not_zero(source):
 
 
 @pytest.fixture(scope="module")
-def page(results, tmp_path_factory) -> Iterator[Page]:
+def page(results, chromium: Browser, tmp_path_factory) -> Iterator[Page]:
     report = tmp_path_factory.mktemp("page") / "report.html"
     write_report(renamed(results, CLIPPED, HOSTILE), report)
-    with opened(report) as found:
+    with watched_page(chromium, report) as found:
         yield found
 
 
