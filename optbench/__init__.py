@@ -29,11 +29,13 @@ if TYPE_CHECKING:
     from optbench.oracle import Evaluation as Evaluation
     from optbench.oracle import Oracle as Oracle
     from optbench.oracle import Prices as Prices
+    from optbench.page import write_report as write_report
     from optbench.problem import Constants as Constants
     from optbench.problem import CriticalPoint as CriticalPoint
     from optbench.problem import Problem as Problem
     from optbench.recursion import Path as Path
     from optbench.recursion import Recursion as Recursion
+    from optbench.report.notebook import results_html as results_html
     from optbench.results import Results as Results
     from optbench.run import run as run
     from optbench.start import standard_normal as standard_normal
@@ -80,10 +82,12 @@ _HOMES = {
     "make_method": "method",
     "plot": "figures",
     "reach_verdict": "verdict",
+    "results_html": "report.notebook",
     "run": "run",
     "run_study": "study",
     "standard_normal": "start",
     "start_near": "start",
+    "write_report": "page",
 }
 
 __all__ = sorted(_HOMES)

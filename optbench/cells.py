@@ -129,6 +129,19 @@ class Batch:
         settled = all(method.is_settled for method in self.methods.values())
         return None if settled else dict(known_of(self.instance.problem))
 
+    def lean(self, label: str, trajectory: Trajectory) -> Trajectory:
+        """The trajectory without the points that nothing will draw.
+
+        Where the problem does not lie in the plane, the first seed's lanes at two settings keep
+        theirs: the trial that is best for the target of the search, and the published defaults.
+        """
+        if not self.instance.projected:
+            return trajectory
+        trials = self.trials[label]
+        chosen = tuned_index(trajectory, trials.num, self.search.target)
+        defaults = () if trials.default_source is None else (trials.num,)
+        return trajectory.with_points_of((chosen, *defaults))
+
     def extension(self, label: str, trajectory: Trajectory) -> Batch | None:
         """The cell that searches on where the best trial lay on an edge; None where it did not."""
         trials = self.trials[label]
@@ -154,10 +167,17 @@ class Batch:
 
 
 def make_lanes(instance: Instance, trials: Trials, search: Search) -> Lanes:
-    """All seeds times all settings; every point is kept where it can be drawn in the plane."""
+    """All seeds times all settings, with the points of those that may be drawn.
+
+    Those are all where the problem lies in the plane, and else, in up to 2000 dimensions, those of
+    the first seed, of which `Batch.lean` keeps two.
+    """
     seeds = search.all_seeds if trials.space else search.all_seeds[: search.seeds]
-    lanes = len(seeds) * trials.shape[1]
-    recorded = tuple(range(lanes)) if instance.drawn else ()
+    settings = trials.shape[1]
+    if instance.drawn:
+        recorded = tuple(range(len(seeds) * settings))
+    else:
+        recorded = tuple(range(settings)) if instance.projected else ()
     return Lanes(seeds=seeds, settings=trials.settings, recorded=recorded)
 
 

@@ -6,6 +6,7 @@ import collections
 import dataclasses
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -92,6 +93,7 @@ class Comparison:
         rows: in study order, those of one optimizer together, its headline first.
         outcomes: (problem, row) -> what it comes to; absent where the pair has none.
         statuses: (problem, optimizer) -> finished, failed, not applicable or unfinished.
+        study: its settings, as `Results.study` has them, with the target that it tuned for.
     """
 
     target: float
@@ -100,6 +102,7 @@ class Comparison:
     rows: tuple[Row, ...]
     outcomes: Mapping[tuple[str, Row], Outcome]
     statuses: Mapping[tuple[str, str], str]
+    study: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def headlines(self) -> tuple[Row, ...]:
@@ -160,7 +163,17 @@ class Comparison:
     def spent(self, row: Row, problem: str, unit: str = "gradients") -> np.ndarray:
         """[S] what each run of a row on a problem costs to its end, whether it succeeds or not."""
         outcome = self.outcomes[problem, row]
-        return _in_unit(outcome, self.problems[problem], unit, at_target=False)
+        return in_unit(outcome, self.problems[problem], unit, at_target=False)
+
+    def limit(self, problem: str, rows: Sequence[Row]) -> float:
+        """What a run may spend on a problem, in gradients: a failure counts as `CENSORED` times it.
+
+        The budget of the study; without one, the most that these rows spent there.
+        """
+        if self.budget is not None:
+            return self.budget
+        found = (self.outcomes.get((problem, row)) for row in rows)
+        return float(max((o.spent.max() for o in found if o is not None), default=1.0))
 
     def _costs(self, problem: str, row: Row, unit: str, target: int | None) -> np.ndarray:
         outcome = self.outcomes.get((problem, row))
@@ -168,12 +181,26 @@ class Comparison:
             status = self.statuses[problem, row.optimizer]
             raise OptbenchError(f"{row} is {status} on {problem}", "leave the problem out")
         k = outcome.target if target is None else min(target, len(outcome.targets) - 1)
-        costs = _in_unit(outcome, self.problems[problem], unit, at_target=True)
+        costs = in_unit(outcome, self.problems[problem], unit, at_target=True)
         return as_costs(costs[:, k])
 
 
-def _in_unit(outcome: Outcome, problem: ProblemRecord, unit: str, *, at_target: bool) -> np.ndarray:
-    """[S, K] what was spent up to each target, or [S] up to the end."""
+def in_unit(outcome: Outcome, problem: ProblemRecord, unit: str, *, at_target: bool) -> np.ndarray:
+    """What the runs of an outcome cost.
+
+    Args:
+        outcome: of one row on one problem.
+        problem: its record.
+        unit: what cost is counted in.
+        at_target: whether up to each target, or up to the end.
+
+    Returns:
+        [S, K] up to each target, NaN where never, or [S] up to the end; in seconds, all NaN where
+        the runs were not timed.
+
+    Raises:
+        OptbenchError: gradients at measured prices, where none were measured.
+    """
     gradients, steps, calls = (
         (outcome.hit_costs, outcome.hit_steps, outcome.hit_calls)
         if at_target
@@ -234,6 +261,7 @@ def compare_rows(results: Results, target: float | None = None) -> Comparison:
         rows=tuple(rows),
         outcomes=outcomes,
         statuses=statuses,
+        study={**results.study, "target": results.target},
     )
 
 

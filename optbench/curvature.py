@@ -48,14 +48,15 @@ def _product(objective: Any, data: tuple[Any, ...], point: Params, vector: jax.A
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _hessian(objective: Any, data: tuple[Any, ...], point: Params) -> jax.Array:
+def dense_hessian(objective: Any, data: tuple[Any, ...], point: Params) -> jax.Array:
+    """[d, d] the Hessian of an objective at a point, in real coordinates."""
     flat = trees.coordinates(point)
     basis = jnp.eye(flat.size, dtype=flat.dtype)
     return jax.vmap(lambda vector: _product(objective, data, point, vector))(basis)
 
 
 def _dense(objective: Any, data: tuple[Any, ...], point: Params) -> float:
-    hessian = np.asarray(_hessian(objective, data, point))
+    hessian = np.asarray(dense_hessian(objective, data, point))
     if not np.isfinite(hessian).all():
         return float("nan")
     eigenvalues = np.linalg.eigvalsh((hessian + hessian.T) / 2)

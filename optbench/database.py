@@ -14,7 +14,7 @@ from optbench.errors import OptbenchError
 FILE = "results.sqlite"
 LOCK = "running.lock"  # held while a study runs
 APPLICATION_ID = 0x6F707462  # "optb"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 BUSY_SECONDS = 30.0  # how long to wait for a reader
 
 _ANOTHER = "give another folder"

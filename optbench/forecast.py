@@ -5,7 +5,7 @@ Counts are exact. Seconds are of this machine:
 - Compiling takes a constant and something per operation of a tick, in units of the CPU time of a
   small program that is compiled here and now. The two coefficients were fitted to programs of the
   shipped studies; those with a search inside a step, which have options of their own, follow the
-  same line.
+  same line. Where steps see samples, evaluating one counts too, and each draw as many operations.
 - A run spends its budget, whatever the method: as many evaluations of all lanes as that buys, each
   timed here together with an update as Adam's; where those see samples, also the whole objective
   at each log point. A line search or an inner solve is no exception, as its calls are charged; a
@@ -227,14 +227,18 @@ def _memory_bytes(parts: Sequence[Part], programs: Collection[Sketch]) -> int:
 
 
 def _batch_bytes(part: Part) -> int:
-    """Of the carry, twice as it moves, and of the log, as often as it is copied."""
+    """Of the carry, twice as it moves, and of the log, as often as it is copied.
+
+    The log holds the points of the lanes that are recorded, before those of two settings are kept.
+    """
     batch, shape = part.batch, part.sketch.shape
     if shape is None:
         return 0
     real = np.dtype(shape.dtype).itemsize
     dim = batch.instance.problem.dim
-    lanes = int(np.prod(next(iter(batch.lanes.values())).shape))
+    own = next(iter(batch.lanes.values()))
+    lanes = int(np.prod(own.shape))
     carry = shape.num_lanes * (2 * dim + part.sketch.state_size) * real
-    row = lanes * (2 * real + 4 * len(Calls._fields)) + shape.recorded * dim * real
+    row = lanes * (2 * real + 4 * len(Calls._fields)) + len(own.recorded) * dim * real
     states = shape.replayed * shape.block[1] * (dim + part.sketch.state_size) * real
     return 2 * carry + COPIES * shape.grid * (row + states)

@@ -23,6 +23,7 @@ from optbench.validation import validate_problem
 
 SURFACE_POINTS = 121  # per axis of a surface
 MINIMIZER_DIM = 1000  # a longer minimizer is not kept
+PROJECTED_DIM = 2000  # no points are kept in more dimensions
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -45,6 +46,11 @@ class Instance:
     def drawn(self) -> bool:
         """Whether the points of all lanes are kept, to draw them in the plane."""
         return self.record.surface is not None
+
+    @property
+    def projected(self) -> bool:
+        """Whether the points of a few lanes are kept, to project them on a plane."""
+        return 3 <= self.problem.dim <= PROJECTED_DIM
 
 
 def make_instance(

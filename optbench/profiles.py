@@ -30,6 +30,23 @@ class ReferenceRatio:
     reference_solved: int
 
 
+def ratios_to_best(costs: np.ndarray) -> np.ndarray:
+    """r[p,s] = t[p,s] / min_s t[p,s], infinite where unsolved.
+
+    Args:
+        costs: [P, S] cost of each solver on each problem; infinite or NaN where unsolved.
+
+    Returns:
+        [P, S] ratios, 1 or more.
+
+    Raises:
+        OptbenchError: a cost that is not positive.
+    """
+    costs = _positive(costs)
+    best = costs.min(1, keepdims=True)
+    return np.divide(costs, best, out=np.full(costs.shape, math.inf), where=np.isfinite(costs))
+
+
 def performance_profile(costs: np.ndarray, ratios: np.ndarray) -> np.ndarray:
     """Share of problems each solver solves within a ratio of the best: |{p : r[p,s] <= T}| / |P|.
 
@@ -49,7 +66,7 @@ def performance_profile(costs: np.ndarray, ratios: np.ndarray) -> np.ndarray:
 
     Source: Dolan & More (2002), section 2; Gould & Scott (2016) for the warning.
     """
-    return _shares(_ratios_to_best(costs), ratios)
+    return _shares(ratios_to_best(costs), ratios)
 
 
 def profile_score(costs: np.ndarray, largest_ratio: float = SCORE_RATIO) -> np.ndarray:
@@ -74,7 +91,7 @@ def profile_score(costs: np.ndarray, largest_ratio: float = SCORE_RATIO) -> np.n
         raise OptbenchError(
             f"a score up to a ratio of {largest_ratio}", "integrate to a finite ratio over 1"
         )
-    reach = np.maximum(0.0, largest_ratio - _ratios_to_best(costs))
+    reach = np.maximum(0.0, largest_ratio - ratios_to_best(costs))
     return reach.mean(0) / (largest_ratio - 1)
 
 
@@ -162,19 +179,45 @@ def simulated_restarts(
     Source: Hansen et al. (2016), COCO: Performance assessment, section on simulated restarts.
     """
     costs = as_costs(hit_costs)
-    if len(costs) == 0:
-        raise OptbenchError("no runs to draw from", "run once at least")
     reached = np.isfinite(costs)
+    times = drawn_runs(reached, rng=rng, draws=draws)
     if not reached.any():
         return np.full(draws, math.inf)
-    runtimes = rng.choice(costs[reached], draws)
     if reached.all():
-        return runtimes
+        return times @ costs
+    return times @ np.where(reached, costs, spent)
+
+
+def drawn_runs(reached: np.ndarray, *, rng: np.random.Generator, draws: int) -> np.ndarray:
+    """How often simulated restarts draw each run: failures, and the success that ends a draw.
+
+    It depends on which runs succeed alone, so the same draws hold in every unit of cost.
+
+    Args:
+        reached: [N] whether each run reaches the target.
+        rng: decides the draws.
+        draws: how many.
+
+    Returns:
+        [draws, N] times, all zero where no run succeeds.
+
+    Raises:
+        OptbenchError: no runs.
+    """
+    count = len(reached)
+    if count == 0:
+        raise OptbenchError("no runs to draw from", "run once at least")
+    times = np.zeros((draws, count), int)
+    if not reached.any():
+        return times
+    times[np.arange(draws), rng.choice(np.flatnonzero(reached), draws)] = 1
+    if reached.all():
+        return times
     failures = rng.geometric(reached.mean(), draws) - 1
-    lost = np.broadcast_to(np.asarray(spent, float), costs.shape)[~reached]
-    lost = rng.choice(lost, failures.sum())
+    lost = rng.choice(np.flatnonzero(~reached), failures.sum())
     owner = np.repeat(np.arange(draws), failures)
-    return runtimes + np.bincount(owner, lost, minlength=draws)
+    np.add.at(times, (owner, lost), 1)
+    return times
 
 
 def runtime_ecdf(
@@ -250,13 +293,6 @@ def _positive(costs: np.ndarray) -> np.ndarray:
     if np.any(costs <= 0):
         raise OptbenchError("a cost that is not positive has no ratio", "give costs over 0")
     return costs
-
-
-def _ratios_to_best(costs: np.ndarray) -> np.ndarray:
-    """r[p,s] = t[p,s] / min_s t[p,s], infinite where unsolved."""
-    costs = _positive(costs)
-    best = costs.min(1, keepdims=True)
-    return np.divide(costs, best, out=np.full(costs.shape, math.inf), where=np.isfinite(costs))
 
 
 def _shares(values: np.ndarray, limits: np.ndarray) -> np.ndarray:

@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from optbench import modes
 from optbench.problem import Problem
 from optbench.rates import SCALES, Kind, Rate, short_rate
 
@@ -76,7 +77,7 @@ def gradient_descent(problem: Problem, learning_rate: float) -> Told:
     Source: Polyak (1987), "Introduction to Optimization", section 1.4; Drori & Teboulle (2014),
     theorem 3.1, for k^-1 (eta <= 1 / L).
     """
-    linear = _stationary(problem, lambda h: (1.0, learning_rate * h - 1))
+    linear = _stationary(problem, lambda h: modes.gradient_descent(h, learning_rate).polynomial)
     limit = _convex_smoothness(problem)
     if linear is None and limit is not None and 0 < learning_rate * limit < 2:
         return _at_most("sublinear", 1.0)
@@ -88,7 +89,7 @@ def momentum(problem: Problem, learning_rate: float, momentum: float) -> Told:
 
     Source: Polyak (1964), USSR Comput. Math. Math. Phys. 4(5), pp. 1-17.
     """
-    return _stationary(problem, lambda h: (1.0, learning_rate * h - 1 - momentum, momentum))
+    return _stationary(problem, lambda h: modes.momentum(h, learning_rate, momentum).polynomial)
 
 
 def nesterov(problem: Problem, learning_rate: float, momentum: float) -> Told:
@@ -96,12 +97,7 @@ def nesterov(problem: Problem, learning_rate: float, momentum: float) -> Told:
 
     Source: Lessard, Recht & Packard (2016), SIAM J. Optim. 26(1), section 4.
     """
-
-    def polynomial(h: float) -> tuple[float, ...]:
-        kept = 1 - learning_rate * h
-        return 1.0, -(1 + momentum) * kept, momentum * kept
-
-    return _stationary(problem, polynomial)
+    return _stationary(problem, lambda h: modes.nesterov(h, learning_rate, momentum).polynomial)
 
 
 def nesterov_strongly_convex(problem: Problem, smoothness: float, strong_convexity: float) -> Told:

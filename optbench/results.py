@@ -7,22 +7,41 @@ import dataclasses
 import functools
 import json
 import sqlite3
+import sys
 import tomllib
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import optbench
 from optbench import database
 from optbench.errors import OptbenchError, unknown_name
+from optbench.landscape import Landscape as Landscape
+from optbench.landscape import key_of, unpack_landscape
 from optbench.records import Cell as Cell
 from optbench.records import ProblemRecord as ProblemRecord
 from optbench.records import Surface as Surface
 from optbench.records import unpack_trajectory
 from optbench.store import read_problem
 from optbench.summary import Summary, summarize
+from optbench.summary.sparklines import levels_for
 from optbench.trajectory import TARGETS, Trajectory, headline_of
+
+
+class LandscapeRow(NamedTuple):
+    """A landscape as it is stored.
+
+    Attributes:
+        key: `landscape.key_of` the cells it was computed from.
+        seconds: spent computing it.
+        packed: the landscape.
+    """
+
+    key: str
+    seconds: float
+    packed: bytes
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -38,6 +57,7 @@ class Results:
         cells: those computed, in study order; an unfinished cell is absent.
         load: key of a cell -> its trajectory, packed; None where it has none.
         extensions: key of a cell -> the cell that extends its search.
+        landscapes: label of a problem -> the row of its landscape; None where there is none.
     """
 
     folder: Path | None
@@ -48,6 +68,9 @@ class Results:
     cells: tuple[Cell, ...]
     load: Callable[[str], bytes | None] = dataclasses.field(repr=False)
     extensions: Mapping[str, Cell] = dataclasses.field(default_factory=dict)
+    landscapes: Callable[[str], LandscapeRow | None] = dataclasses.field(
+        default=lambda problem: None, repr=False
+    )
 
     @classmethod
     def open(cls, folder: str | Path) -> Results:
@@ -101,12 +124,42 @@ class Results:
         with _damage_said(self.folder):
             return None if packed is None else unpack_trajectory(packed)
 
+    def landscape(self, problem: str) -> Landscape | None:
+        """What a problem looks like where optimizers went; None where that is not known.
+
+        That is so in one dimension and in more than 2000, without finished cells, and where the
+        landscape that is stored belongs to cells of an earlier run.
+
+        Raises:
+            OptbenchError: the study has no such problem.
+        """
+        if problem not in self.problems:
+            known = list(self.problems)
+            raise unknown_name("problem", problem, known, f"this study has {', '.join(known)}")
+        row = self.landscapes(problem)
+        cells = (c.key for c in self.cells if c.problem == problem and c.status == "finished")
+        if row is None or row.key != key_of(cells):
+            return None
+        with _damage_said(self.folder):
+            return dataclasses.replace(unpack_landscape(row.packed), seconds=row.seconds)
+
     def summary(self) -> Summary:
         """Who wins on what, by how much, and what failed."""
-        return summarize(self.study, self.problems, self.optimizers, self.cells, self.trajectory)
+        return summarize(
+            self.study,
+            self.problems,
+            self.optimizers,
+            self.cells,
+            self.trajectory,
+            target=self.target,
+        )
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return optbench.results_html(self)
 
     def __str__(self) -> str:
-        return self.summary().text()
+        return self.summary().text(levels=levels_for(sys.stdout.encoding))
 
 
 def read_results(connection: sqlite3.Connection, folder: Path | None) -> Results:
@@ -118,6 +171,8 @@ def read_results(connection: sqlite3.Connection, folder: Path | None) -> Results
     """
     packed = {} if folder else dict(connection.execute("SELECT key, trajectory FROM cells"))
     load = functools.partial(_load, folder) if folder else packed.get
+    rows = {} if folder else {row[0]: LandscapeRow(*row[1:]) for row in connection.execute(_ROWS)}
+    landscapes = functools.partial(_landscape_row, folder) if folder else rows.get
     connection.row_factory = sqlite3.Row
     now = connection.execute("SELECT * FROM study JOIN environments ON id = environment").fetchone()
     if now is None:
@@ -141,6 +196,7 @@ def read_results(connection: sqlite3.Connection, folder: Path | None) -> Results
         cells=tuple(Cell(**dict(row)) for row in cells),
         extensions={row["extends"]: Cell(**dict(row)) for row in extending},
         load=load,
+        landscapes=landscapes,
     )
 
 
@@ -159,6 +215,15 @@ def _load(folder: Path, key: str) -> bytes | None:
     with database.reading(folder) as connection:
         row = connection.execute("SELECT trajectory FROM cells WHERE key = ?", [key]).fetchone()
     return None if row is None else row[0]
+
+
+_ROWS = "SELECT problem, key, seconds, landscape FROM landscapes"
+
+
+def _landscape_row(folder: Path, problem: str) -> LandscapeRow | None:
+    with database.reading(folder) as connection:
+        row = connection.execute(f"{_ROWS} WHERE problem = ?", [problem]).fetchone()
+    return None if row is None else LandscapeRow(*row[1:])
 
 
 @contextlib.contextmanager

@@ -8,12 +8,14 @@ import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NamedTuple
 
 import jax
 
 from optbench.cells import Batch
 from optbench.errors import NotApplicable, OptbenchError
 from optbench.host import HostJob
+from optbench.instance import Instance
 from optbench.job import Job, prepare
 from optbench.records import Cell
 from optbench.run import execute
@@ -58,29 +60,59 @@ class CellFinished:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class StudyFinished:
-    """A study is done: seconds from start to end, and those spent compiling and running."""
+    """A study is done: seconds from start to end, and those spent on each of its parts."""
 
     seconds: float
     compile_seconds: float
     run_seconds: float
+    landscape_seconds: float
+
+
+class Spent(NamedTuple):
+    """Where the seconds of a study went.
+
+    Attributes:
+        compile_seconds: to compiling programs.
+        run_seconds: to running cells.
+        landscape_seconds: to computing landscapes, compilation included.
+    """
+
+    compile_seconds: float
+    run_seconds: float
+    landscape_seconds: float
 
 
 Event = StudyStarted | Compiling | Running | CellFinished | StudyFinished
 Listener = Callable[[Event], None]
 
 
-def work_off(batches: Iterable[Batch], store: Store, listener: Listener) -> tuple[float, float]:
+def work_off(
+    batches: Iterable[Batch],
+    store: Store,
+    listener: Listener,
+    survey: Callable[[Instance], float],
+) -> Spent:
     """Compute the pending cells of every batch, and keep each as it finishes.
 
     A cell that fails is kept as failed, with its message, and the others go on. A group that does
     not compile is taken apart, so that only the member that is to blame fails.
 
-    Returns:
-        Seconds spent compiling, and running.
+    Args:
+        batches: of the study, those of a problem one after the other.
+        store: of the study.
+        listener: told what happens.
+        survey: computes the landscape of a problem, where it is missing, and returns its seconds;
+            called when the last pending cell of the problem is done, and once more in the end.
     """
-    compiling = running = 0.0
-    for batch, job, seconds in _compile_ahead(batches, store, listener):
+    batches = list(batches)
+    pending = [batch for batch in batches if batch.pending]
+    compiling = running = surveying = 0.0
+    latest: Instance | None = None
+    for batch, job, seconds in _compile_ahead(pending, store, listener):
         compiling += seconds
+        if latest is not None and latest is not batch.instance:
+            surveying += survey(latest)
+        latest = batch.instance
         for label in batch.pending:
             outcome = job if isinstance(job, Exception) else _run(job, batch, label, listener)
             cell = _cell(batch, label, outcome, seconds)
@@ -89,7 +121,8 @@ def work_off(batches: Iterable[Batch], store: Store, listener: Listener) -> tupl
             store.commit(cell, outcome if isinstance(outcome, Trajectory) else None)
             listener(CellFinished(cell=cell))
             running += cell.run_seconds or 0.0
-    return compiling, running
+    surveying += sum(map(survey, dict.fromkeys(batch.instance for batch in batches)))
+    return Spent(compiling, running, surveying)
 
 
 def _search_on(
@@ -162,7 +195,7 @@ def _run(
         return error
     leaves = jax.tree_util.tree_leaves_with_path(trajectory.params)
     named = {jax.tree_util.keystr(path): leaf for path, leaf in leaves}
-    return dataclasses.replace(trajectory, params=named.get("", named))
+    return batch.lean(label, dataclasses.replace(trajectory, params=named.get("", named)))
 
 
 def _cell(

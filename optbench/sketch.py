@@ -8,17 +8,21 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.extend.core import subjaxprs
 
 from optbench import trees
 from optbench.blocks import most_lanes
 from optbench.host import refuse_rough
 from optbench.job import settled, shape_of
-from optbench.member import Glimpse, glimpse, num_operations
+from optbench.member import Glimpse, glimpse, num_operations, step_key
 from optbench.method import Method
-from optbench.oracle import Evaluation
+from optbench.oracle import Evaluation, Oracle
 from optbench.plan import Lanes, Plan
 from optbench.problem import Problem
 from optbench.program import Shape, abstract, outline, precision, program_key
+
+DRAWS = ("random_bits", "random_fold_in", "random_split", "threefry2x32")  # names of primitives
+DRAW_OPERATIONS = 60  # that take as long to compile as one of them
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -52,14 +56,35 @@ def sketch(
         seen = Evaluation(start, jax.ShapeDtypeStruct((), np.dtype(plan.dtype)), start)
         steps = [_glimpse(cast, m, names, seen) for m, names in zip(methods, swept, strict=True)]
         most = most_lanes(cast, start, waiting=any(step.waits for step in steps))
-        evaluation = jax.make_jaxpr(jax.value_and_grad(cast.objective))(start, *abstract(cast).data)
+        operations = sum(step.operations for step in steps) + _operations_of_evaluating(cast, start)
     shape = shape_of(problem, lanes[0], plan, most)
     return Sketch(
         key=program_key(cast, methods, swept, shape),
         shape=shape,
-        operations=sum(step.operations for step in steps) + num_operations(evaluation.jaxpr),
+        operations=operations,
         state_size=max(step.state_size for step in steps),
     )
+
+
+def _operations_of_evaluating(problem: Problem, start: Any) -> int:
+    """Of f and its gradient; where steps see samples, of those on a sample as well."""
+    data = abstract(problem).data
+    whole = jax.make_jaxpr(jax.value_and_grad(problem.objective))(start, *data).jaxpr
+    if problem.sample_loss is None:
+        return num_operations(whole)
+
+    def evaluate(problem: Problem, params: Any, key: Any, step: Any) -> Any:
+        return Oracle(problem, step_key(key, step)).value_and_grad(params)
+
+    tick = jax.ShapeDtypeStruct((2,), np.uint32), jax.ShapeDtypeStruct((), np.int32)
+    sample = jax.make_jaxpr(evaluate)(abstract(problem), start, *tick).jaxpr
+    drawn = (DRAW_OPERATIONS - 1) * _num_draws(sample)
+    return num_operations(whole) + num_operations(sample) + drawn
+
+
+def _num_draws(jaxpr: Any) -> int:
+    own = sum(equation.primitive.name in DRAWS for equation in jaxpr.eqns)
+    return own + sum(map(_num_draws, subjaxprs(jaxpr)))
 
 
 _GLIMPSES: dict[Any, Glimpse] = {}

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from optbench.database import said_plainly, writing
+from optbench.landscape import Landscape, pack_landscape
 from optbench.records import (
     Cell,
     ProblemRecord,
@@ -55,6 +56,10 @@ CREATE TABLE hits (
     setting INTEGER NOT NULL, target REAL NOT NULL, steps INTEGER NOT NULL, cost REAL NOT NULL,
     PRIMARY KEY (cell, seed, setting, target)
 ) WITHOUT ROWID;
+CREATE TABLE landscapes (
+    problem TEXT PRIMARY KEY, key TEXT NOT NULL, seconds REAL NOT NULL, failure TEXT,
+    landscape BLOB NOT NULL
+);
 CREATE VIEW runs AS
     SELECT shown.problem, shown.optimizer, lanes.*
     FROM shown JOIN cells ON cells.key = shown.key JOIN lanes ON lanes.cell = cells.id;
@@ -157,6 +162,39 @@ class Store:
             (packed,) = self.connection.execute(query, [key]).fetchone() or (None,)
         return None if packed is None else unpack_trajectory(packed)
 
+    def finished_cells(self, problem: str) -> list[Cell]:
+        """The finished cells of a problem that are shown, in study order."""
+        names = [field.name for field in dataclasses.fields(Cell)]
+        columns = ", ".join(f'cells."{name}"' for name in names)
+        query = f"""SELECT {columns} FROM shown JOIN cells USING (key)
+            WHERE shown.problem = ? AND status = 'finished' ORDER BY position"""
+        with said_plainly(self.folder):
+            rows = self.connection.execute(query, [problem]).fetchall()
+        return [Cell(**dict(zip(names, row, strict=True))) for row in rows]
+
+    def landscape_key(self, problem: str) -> str | None:
+        """What the landscape of a problem was kept under; None where there is none, or it failed.
+
+        It equals `landscape.key_of` the finished cells of the problem where it is up to date.
+        """
+        query = "SELECT key FROM landscapes WHERE problem = ? AND failure IS NULL"
+        with said_plainly(self.folder):
+            (key,) = self.connection.execute(query, [problem]).fetchone() or (None,)
+        return key
+
+    def keep_landscape(self, key: str, landscape: Landscape) -> None:
+        """Keep the landscape of a problem, in place of an earlier one."""
+        row = {
+            "problem": landscape.problem,
+            "key": key,
+            "seconds": landscape.seconds,
+            "failure": landscape.failure,
+            "landscape": pack_landscape(dataclasses.replace(landscape, seconds=0.0)),
+        }
+        with self._transaction() as connection:
+            connection.execute("DELETE FROM landscapes WHERE problem = ?", [landscape.problem])
+            _insert(connection, "landscapes", row)
+
     def copy(self, keys: Mapping[str, str], base: str) -> None:
         """Keep cells under other keys as well, in place of what is there.
 
@@ -181,13 +219,18 @@ class Store:
                     )
 
     def commit(self, cell: Cell, trajectory: Trajectory | None) -> None:
-        """Keep a cell, in place of an earlier one under its key, and show it."""
+        """Keep a cell, in place of an earlier one under its key, and show it.
+
+        The landscape of its problem is forgotten where the cell has a trajectory: it is another.
+        """
         packed = None if trajectory is None else pack_trajectory(trajectory)
         row = {**dataclasses.asdict(cell), "trajectory": packed}
         lanes, hits = ([], []) if trajectory is None else _lane_rows(trajectory)
         with self._transaction() as connection:
             row["environment"] = connection.execute("SELECT environment FROM study").fetchone()[0]
             connection.execute("DELETE FROM cells WHERE key = ?", [cell.key])
+            if trajectory is not None:
+                connection.execute("DELETE FROM landscapes WHERE problem = ?", [cell.problem])
             number = _insert(connection, "cells", row)
             for (table, columns), rows in zip(_LANES.items(), (lanes, hits), strict=True):
                 marks = ", ".join("?" for _ in columns.split(","))

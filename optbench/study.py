@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -35,6 +36,7 @@ from optbench.schedule import Running as Running
 from optbench.schedule import StudyFinished as StudyFinished
 from optbench.schedule import StudyStarted as StudyStarted
 from optbench.store import Store, open_store
+from optbench.survey import keep_landscape
 
 STUDY_FILE = "study.toml"
 
@@ -162,10 +164,14 @@ def run_parts(
         for cell in unbuilt:
             store.commit(cell, None)
             tell(CellFinished(cell=cell))
-        compiling, running = work_off([b for b in batches if b.pending], store, tell)
+        target = study.search().target
+        survey = functools.partial(
+            keep_landscape, methods=parts.methods, target=target, store=store
+        )
+        spent = work_off(batches, store, tell, survey)
         results = read_results(store.connection, place)
     seconds = time.perf_counter() - began
-    tell(StudyFinished(seconds=seconds, compile_seconds=compiling, run_seconds=running))
+    tell(StudyFinished(seconds=seconds, **spent._asdict()))
     return results
 
 

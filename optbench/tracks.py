@@ -46,7 +46,12 @@ def tuning(trajectory: Trajectory) -> Trajectory:
 
 def target_index(trajectory: Trajectory, target: float) -> int:
     """Index of the hardest target that asks for no more than a fraction; escape, at a saddle."""
-    asked = np.flatnonzero(trajectory.targets >= target * (1 - 1e-9))
+    return index_within(trajectory.targets, target)
+
+
+def index_within(targets: np.ndarray, target: float) -> int:
+    """Index of the hardest of some targets that asks for no more than a fraction; 0 if all do."""
+    asked = np.flatnonzero(targets >= target * (1 - 1e-9))
     return int(asked[-1]) if len(asked) else 0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -68,7 +68,8 @@ class Trajectory:
         seeds: the seeds, along S.
         settings: swept hyperparameter -> [H] its values.
         recorded: [R] flat lane indices (seed index * H + setting index) whose points are kept.
-        params: pytree of [R, T, ...] points of the recorded lanes, NaN after each one's end.
+        params: pytree of [R, T, ...] points of the recorded lanes, NaN after each one's end; those
+            of a study in three dimensions or more are kept in single precision.
         diagnostics: name -> [S, H, T], what the method and the problem's monitors report, and, of
             the first seed's lanes, what was measured on request (`optbench.diagnostics`).
         diagnostic_calls: kind of oracle call -> [S, H] count that measuring took, in no cost.
@@ -139,6 +140,33 @@ class Trajectory:
             params=map_leaves(lambda leaf: leaf[kept], self.params),
         )
 
+    def with_points_of(self, lanes: Collection[int]) -> Trajectory:
+        """The trajectory with the points of some of its recorded lanes, in single precision.
+
+        Args:
+            lanes: flat indices of lanes; those that were not recorded are passed over.
+        """
+        kept = np.isin(self.recorded, list(lanes))
+
+        def single(leaf: np.ndarray) -> np.ndarray:
+            return leaf[kept].astype(np.complex64 if np.iscomplexobj(leaf) else np.float32)
+
+        with np.errstate(over="ignore"):
+            params = map_leaves(single, self.params)
+        return dataclasses.replace(self, recorded=self.recorded[kept], params=params)
+
+    def points_of(self, seed: int, setting: int) -> np.ndarray | None:
+        """[T, d] the points of one lane, by index, up to its end; None where they were not kept.
+
+        They are real coordinates, of which a complex number has two, in double precision.
+        """
+        kept = np.flatnonzero(self.recorded == seed * self.value.shape[1] + setting)[:1]
+        if not len(kept):
+            return None
+        leaves = list(self.params.values()) if isinstance(self.params, dict) else [self.params]
+        rows = slice(self.last[seed, setting] + 1)
+        return np.concatenate([_coordinates(leaf[kept[0], rows]) for leaf in leaves], axis=-1)
+
     def lane(self, seed: int, setting: int) -> Trajectory:
         """The trajectory of one lane, by index, without axes for seeds and settings."""
         flat = seed * self.value.shape[1] + setting
@@ -154,6 +182,13 @@ class Trajectory:
             recorded=self.recorded[kept],
             params=map_leaves(lambda leaf: leaf[kept[0]] if len(kept) else leaf[:0], self.params),
         )
+
+
+def _coordinates(points: np.ndarray) -> np.ndarray:
+    """[T, n] real coordinates of [T, ...] points."""
+    if np.iscomplexobj(points):
+        points = np.stack([np.real(points), np.imag(points)], axis=-1)
+    return points.reshape(len(points), -1).astype(float)
 
 
 def map_leaves(function: Callable[[np.ndarray], np.ndarray], tree: Any) -> Any:

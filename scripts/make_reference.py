@@ -13,7 +13,7 @@ from pathlib import Path
 import optbench
 from optbench.figures import drawings, save
 from optbench.figures.runs import problem_runs
-from optbench.report.page import write_page
+from optbench.report.full_table import write_full_table
 from optbench.report.verdict import verdict_text
 from optbench.study import load_study
 
@@ -38,10 +38,10 @@ def main() -> None:
     summary = results.summary()
     figures = REFERENCE / "figures"
     figures.mkdir(parents=True, exist_ok=True)
-    verdict = optbench.reach_verdict(optbench.compare_rows(results), study=results.study)
+    verdict = optbench.reach_verdict(optbench.compare_rows(results))
     text = f"{verdict_text(verdict)}\n\n{summary.text()}\n"
     (REFERENCE / "summary.txt").write_text(text, encoding="utf-8")
-    write_page(results, summary, REFERENCE)
+    write_full_table(results, summary, REFERENCE)
     for problem, kinds in KEPT.items():
         runs = problem_runs(results, problem)
         for kind, draw in drawings(runs):

@@ -47,7 +47,7 @@ def main(folder: Path = FOLDER) -> int:
         searched = beside.submit(attacks)
         theorems = list(collect(THEOREMS, "Theorem").values())
         reports = [(group_of(t), check_bound(t())) for t in counted("comparing", theorems)]
-        write_bounds(reports, folder)
+        write_bounds(reports, folder, planned=len(theorems))
         print(as_text(reports, WIDTH))
         plot_bounds(counted("drawing", [report for _, report in reports]), folder / "figures")
         (folder / "bounds.txt").write_text(as_text(reports, WIDTH) + "\n")

@@ -22,7 +22,7 @@ KEPT = Path(__file__).parents[1] / "results" / "reference" / "verdicts"
 def told(results: optbench.Results) -> str:
     """The verdict of a study, every optimizer as a row, and what to mend."""
     compared = optbench.compare_rows(results)
-    verdict = optbench.reach_verdict(compared, study=results.study)
+    verdict = optbench.reach_verdict(compared)
     contrasts = [sentence.contrast for sentence in verdict.sentences]
     lines = comparison_lines(compared, verdict.reference, contrasts)
     lints = [f"lint, {lint.name}: {lint.message}; {lint.hint}" for lint in verdict.lints]

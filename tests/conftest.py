@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import browser
 import jax
 import pytest
 from jaxtyping import install_import_hook
+from playwright.sync_api import Browser, Page
 
 # An int is a float, as PEP 484 says.
 CHECKED = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
@@ -22,7 +25,8 @@ if jax.__version_info__ < (0, 11):
     os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false")
 
 Report = pytest.TestReport | pytest.CollectReport
-ALLOWED_SKIPS: frozenset[str] = frozenset()  # node ids
+ALLOWED_SKIPS = frozenset({browser.MISSING})  # reasons; none of them where STRICT is set
+STRICT = "OPTBENCH_NO_SKIPS"
 MAPPINGS = Path("/proc/self/maps")  # of the memory of this process, one a line, on Linux
 MOST_MAPPINGS = 25_000  # Linux allows 65,530; every compiled program takes several
 
@@ -40,11 +44,18 @@ class NothingSkipped:
 
 
 def failed_if_skipped(report: Report) -> Report:
-    if report.skipped and report.nodeid not in ALLOWED_SKIPS:
+    if report.skipped and not _is_allowed(report):
         report.outcome = "failed"
         report.longrepr = f"{report.nodeid} was skipped: {report.longrepr}"
         vars(report).pop("wasxfail", None)  # with it, pytest's exit status would not tell
     return report
+
+
+def _is_allowed(report: Report) -> bool:
+    if os.environ.get(STRICT) or not isinstance(report.longrepr, tuple):
+        return False
+    _, _, reason = report.longrepr
+    return reason.removeprefix("Skipped: ") in ALLOWED_SKIPS
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -77,3 +88,22 @@ def fresh_python() -> Callable[..., list[str]]:
         return done.stdout.splitlines()
 
     return run
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """A browser, one for each process of pytest."""
+    executable = browser.program()
+    if executable is None:
+        pytest.skip(browser.MISSING)
+    with browser.chromium(executable) as started:
+        yield started
+
+
+@pytest.fixture
+def open_page(chromium: Browser) -> Iterator[Callable[..., Page]]:
+    """(path, dark=, width=, height=, reduced_motion=) -> a page, watched until the test ends."""
+    with contextlib.ExitStack() as opened:
+        yield lambda path, **view: opened.enter_context(
+            browser.watched_page(chromium, path, **view)
+        )

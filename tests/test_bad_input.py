@@ -105,7 +105,7 @@ def refused(here: Path, *arguments: object) -> tuple[str, str]:
         (["runn"], "No such command 'runn'", "optbench --help"),
         (["run", "--seed", "3"], "No such option", "optbench run --help"),
         (["export", "out", "--to", "xlsx"], "'xlsx' is not one of 'csv'", "export --help"),
-        (["plot", "out", "--format", "pdf"], "'pdf' is not one of 'svg'", "plot --help"),
+        (["plot", "out", "--format", "eps"], "'eps' is not one of 'svg'", "plot --help"),
     ],
 )
 def test_an_unknown_name_is_refused_and_near_ones_are_offered(here, arguments, message, hint):

@@ -30,7 +30,7 @@ def wrong():
 
 
 def test_the_page_is_in_groups_and_tells_of_crossings(tmp_path: Path):
-    page, _ = write_bounds([("Momentum", right()), ("Descent", wrong())], tmp_path, planned=3)
+    page, *_ = write_bounds([("Momentum", right()), ("Descent", wrong())], tmp_path, planned=3)
     text = page.read_text()
     assert "1 of 2 statements hold" in text and "- `gd_sc_fgap`: crossed" in text
     assert "1 of 3 theorems were not compared" in text
@@ -41,7 +41,7 @@ def test_the_page_is_in_groups_and_tells_of_crossings(tmp_path: Path):
 
 
 def test_the_table_has_a_row_per_comparison(tmp_path: Path):
-    _, table = write_bounds([("Momentum", right()), ("Descent", wrong())], tmp_path)
+    _, table, _ = write_bounds([("Momentum", right()), ("Descent", wrong())], tmp_path)
     with table.open() as file:
         rows = list(csv.DictReader(file))
     assert tuple(rows[0]) == COLUMNS
@@ -77,4 +77,4 @@ def test_what_was_there_is_kept_where_nothing_can_be_written(tmp_path: Path, mon
     with pytest.raises(OptbenchError, match=r"bounds: ") as raised:
         write_bounds([("Momentum", right())], folder)
     assert raised.value.hint and (folder / "bounds.csv").read_text() == before
-    assert sorted(p.name for p in folder.iterdir()) == ["bounds.csv", "bounds.md"]
+    assert sorted(p.name for p in folder.iterdir()) == ["bounds.csv", "bounds.md", "bounds.npz"]

@@ -6,8 +6,8 @@ import pytest
 from command_line import optbench
 
 from optbench.claims import Claim, parse_claims
-from optbench.claims.grammar import FORMS, parse_sentence
-from optbench.claims.sentences import Beats, Condition, Selection, Subject, Takes
+from optbench.claims.grammar import parse_sentence
+from optbench.claims.sentences import FORMS, Beats, Condition, Selection, Subject, Takes
 from optbench.errors import OptbenchError
 
 NORMAL = [

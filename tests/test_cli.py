@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import dataclasses
 import gc
 import io
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -25,13 +27,16 @@ import optbench as package
 from optbench import catalog, study
 from optbench.cli import interrupts, main, manners
 from optbench.cli.check import laws_for
-from optbench.cli.listing import as_text
+from optbench.cli.listing import as_text, first_sentence, searched_text
 from optbench.cli.progress import LiveProgress, counted
 from optbench.cli.run import changed
+from optbench.method import find_method
+from optbench.optimizers.names import known_optimizers
 from optbench.records import Cell
 from optbench.report.verdict import MAX_LINES as VERDICT_LINES
 from optbench.results import Results
 from optbench.schedule import CellFinished, Compiling, Running, StudyStarted
+from optbench.space import space_of
 from optbench.summary.text import MAX_LINES
 
 COMMAND = [sys.executable, "-c", "from optbench.cli import main; main()"]
@@ -172,7 +177,43 @@ def test_transforms_are_checked_by_label():
 def test_shipped_studies_are_listed(listed):
     quick = next(record for record in listed["studies"] if record["name"] == "quick")
     assert quick["prices"]["value_and_gradients"] == 1.0
-    assert "quick " in optbench("list", "studies").stdout
+    assert quick["cells"] == len(quick["problems"]) * len(quick["optimizers"])
+    assert quick["purpose"].endswith("minibatches?") and quick["purpose"] in " ".join(
+        quick["description"].split()
+    )
+    text = optbench("list", "studies").stdout
+    header, *rows = text.splitlines()
+    assert header.split() == [
+        "study", "problems", "optimizers", "cells", "trials", "seeds", "budget", "purpose"
+    ]  # fmt: skip
+    row = next(line for line in rows if line.startswith("quick "))
+    assert row.split()[1:7] == ["11", "18", "198", "8", "5", "500"]
+    assert max(map(len, text.splitlines())) <= 100
+
+
+def test_a_first_sentence_ends_where_a_word_does():
+    assert first_sentence("As in f*. Or not.") == "As in f*."
+    assert first_sentence("Of 1e-4.5 or x.y?\nYes.") == "Of 1e-4.5 or x.y?"
+    assert (first_sentence("no end"), first_sentence("")) == ("no end", "")
+
+
+def test_what_is_searched_of_an_optimizer_is_listed(listed):
+    found = {record["name"]: record for record in listed["optimizers"]}
+    for name in ("adam", "lbfgs", "momentum", "newton_cg"):
+        method = find_method(name, known_optimizers())
+        assert found[name]["searched"] == {
+            axis: dataclasses.asdict(range_) for axis, range_ in space_of(method).items()
+        }
+    shown = optbench("list", "optimizers").stdout.splitlines()
+    rows = {line.split()[0]: line for line in shown if re.match(r"  \w", line)}
+    assert "learning_rate 1e-05..10+" in rows["momentum"]
+    assert searched_text(found["momentum"]["searched"]) == (
+        "learning_rate 1e-05..10+, momentum 0.5..0.99"
+    )
+    itself = [name for name, record in found.items() if record["tunes_itself"]]
+    assert itself and all(found[name]["searched"] == {} for name in itself)
+    assert all(rows[name].rstrip().endswith("tunes itself") for name in itself)
+    assert searched_text({}) == "nothing" and searched_text(None) == "-"
 
 
 def test_somebody_elses_catalog_is_found_in_the_current_folder(here, monkeypatch):

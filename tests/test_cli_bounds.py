@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from optbench.cli import main
+from optbench.report.bound_records import read_bounds
 
 MINE = '''"""Theorems of mine."""
 
@@ -48,6 +49,7 @@ def test_a_wrong_theorem_of_ones_own_is_found_out(here: Path):
     assert sorted(p.name for p in (here / "out").iterdir()) == [
         "bounds.csv",
         "bounds.md",
+        "bounds.npz",
         "figures",
     ]
     assert "## Theorems of mine" in (here / "out/bounds.md").read_text()
@@ -93,6 +95,7 @@ def test_an_interrupt_keeps_what_was_compared(here: Path, monkeypatch):
     shown = optbench("bounds", "gd_sc_fgap", "hb_quad_exact")
     assert shown.exit_code != 0
     page = (here / "results/bounds/bounds.md").read_text()
+    assert [r.facts["name"] for r in read_bounds(here / "results/bounds")] == ["gd_sc_fgap"]
     assert "1 of 2 theorems were not compared" in page and "`gd_sc_fgap`" in page
     optbench("bounds", "gd_sc_fgap", "hb_quad_exact")  # where there is a page, it is kept
     assert (here / "results/bounds/bounds.md").read_text() == page

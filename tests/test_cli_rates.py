@@ -165,13 +165,14 @@ def test_a_short_window_is_no_sublinear_rate_where_theory_is_linear():
     from test_rates_validated import TRAPPED_RUNS, long_tail
 
     from optbench.optimizers.names import known_optimizers
-    from optbench.report.rates import _pair_rate, _Told
+    from optbench.report.rates import PairRate, Theory, beside_theory
 
     log, record = TRAPPED_RUNS["slow directions not yet moving"]()
     unknown = type(record)(label="long_tail", noise_floor=record.noise_floor, merit=record.merit)
     seen = observed_rate(log, 0, unknown)
     assert isinstance(seen, Rate) and seen.kind == "sublinear"
-    told = _Told(long_tail(), "gradient_descent[learning_rate=1.0]", known_optimizers())
-    pair = _pair_rate(log, 0, unknown, told)
+    theory = Theory(long_tail(), "gradient_descent[learning_rate=1.0]", known_optimizers())
+    pair = PairRate(problem="long_tail", optimizer=theory.optimizer, observed=seen)
+    pair = beside_theory(pair, log.merit, theory)
     assert isinstance(pair.observed, Abstention) and "theory is linear" in pair.observed.reason
     assert pair.ratio is None

@@ -186,7 +186,9 @@ def test_what_is_claimed_of_every_start_is_counted(judge, sentence, verdict, say
 @pytest.mark.parametrize(
     ("sentence", "why"),
     [
-        ("adam beats slow at 1e-6 on quadratics", "no optimizer named 'adam'"),
+        ("adam beats slow at 1e-6 on quadratics", "adam is not in the study"),
+        ("adm beats slow at 1e-6 on bowl1", "no optimizer named 'adm'; did you mean 'adam'"),
+        ("clip_by_glob(slow) beats slow at 1e-6 on bowl1", "did you mean 'clip_by_global_norm'"),
         ("fast @D beats slow at 1e-6 on quadratics", "no track 'D'"),
         ("fast beats slow at 1e-7 on bowl1", "0 of 1 problem (bowl1: no target 1e-7)"),
         ("fast beats slow at 1e-6 on networks", "no problem among networks"),
@@ -201,6 +203,24 @@ def test_what_a_study_cannot_test_is_undecided_with_the_reason(judge, sentence, 
     found = judge(sentence)
     assert found.judgment.verdict == "undecided"
     assert found.judgment.evidence.startswith("not tested") and why in found.judgment.evidence
+
+
+def test_a_problem_that_does_not_exist_is_no_problem_that_the_study_lacks(comparison):
+    def judged(problems: str) -> Finding:
+        claim = Claim(sentence=parse_sentence(f"slow beats fast at 1e-6 on {problems}"), source="")
+        no_saddle = lambda problem, row: np.zeros(5, bool)  # noqa: E731
+        return judge_claim(claim, comparison, no_saddle, problem_catalog="problems")
+
+    for name in ("rosenbrok", "noisy(rosenbrok)[scale=0.1]", "bowl1 and rosenbrok"):
+        evidence = judged(name).judgment.evidence
+        assert "no problem or family named 'rosenbrok'; did you mean 'rosenbrock'" in evidence
+    assert "did you mean 'networks'" in judged("network").judgment.evidence
+    for name in ("rosenbrock[dim=4]", "networks", "noisy(beale)", "mine.py:bowl"):
+        assert judged(name).judgment.evidence.startswith("not tested: the study has no problem")
+        found = judged(f"bowl1 and {name}")
+        assert found.problems == ("bowl1",) and found.left_out == {name: "not in the study"}
+        assert f"on 1 of 2 problems ({name}: not in the study)" in found.judgment.evidence
+    assert judged("bowl1 and convex problems").left_out == {}
 
 
 @pytest.mark.parametrize(

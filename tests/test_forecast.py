@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from command_line import optbench
 
-from optbench import forecast, program, timing
+from optbench import forecast, program, sketch, timing
 from optbench.cells import Batch
 from optbench.design import LogGrid, Study
 from optbench.errors import OptbenchError
@@ -193,3 +193,13 @@ def test_bad_input_is_refused(options, message: str, tmp_path: Path, monkeypatch
     ran = optbench("run", *options)
     assert (ran.exit_code, message in ran.stderr) == (2, True)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_draws_takes_longer_to_compile():
+    whole, sampled = (
+        forecast_study(dataclasses.replace(TUNED, problems=(label,), optimizers=("adam",)))
+        for label in ("quadratic[dim=2]", "noisy(quadratic[dim=2])")
+    )
+    drawing = sampled.compile_seconds - whole.compile_seconds
+    at_least = forecast.OPERATION_YARDS * sketch.DRAW_OPERATIONS * forecast.COMPILING_BESIDE
+    assert drawing > 2 * at_least  # the key of the step, and the noise

@@ -57,7 +57,8 @@ def ripples(x):
     return jnp.sum(x**2 + jnp.sin(3 * x) ** 2)
 
 
-problems = {f.__name__: Problem(objective=f, start=start_near(np.ones(2)), minimum=0.0)
+problems = {f.__name__: Problem(objective=f, start=start_near(np.ones(2)), minimum=0.0,
+                                region=((-2.0, 2.0), (-2.0, 2.0)))
             for f in (bowl, valley, ripples)}
 factories = (optax.sgd, optax.adam, optax.rmsprop, optax.adagrad, optax.lion)
 methods = {f.__name__: make_method(f) for f in factories}
@@ -120,6 +121,7 @@ def undisturbed(driver: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple
 Moment = tuple[str, int, float]  # an event, how many of it to await, the longest delay after it
 COMPILING: Moment = ("Compiling", 1, 0.3)
 INSIDE_A_CELL: Moment = ("Inserted cells", 1, 0.0)
+INSIDE_A_LANDSCAPE: Moment = ("Inserted landscapes", 1, 0.0)
 AFTER_A_CELL: Moment = ("CellFinished", 1, 0.01)
 MOMENTS: list[Moment] = [
     ("", 0, 1.5),  # while starting
@@ -129,6 +131,7 @@ MOMENTS: list[Moment] = [
     ("Running", 1, 0.02),
     INSIDE_A_CELL,
     AFTER_A_CELL,
+    INSIDE_A_LANDSCAPE,
 ]
 
 
@@ -178,6 +181,7 @@ def faults(told: list[str], folder: Path, whole: Path) -> list[str]:
     found += [f"twice: {line}" for line in set(told) if told.count(line) > 1]
     if not same(numbers(results), numbers(Results.open(whole))):
         found.append("other numbers")
+    found += [f"no landscape: {p}" for p in results.problems if results.landscape(p) is None]
     with contextlib.closing(sqlite3.connect(folder / database.FILE)) as connection:
         rows = connection.execute("SELECT problem, optimizer, count(*) FROM runs GROUP BY 1, 2")
         lanes = {(problem, optimizer): count for problem, optimizer, count in rows}
@@ -205,9 +209,17 @@ optbench.store.Store._transaction = lambda store: contextlib.nullcontext(store.c
 """
 
 
+MISTAKEN = "optbench.store.Store.landscape_key = lambda store, problem: Always()"
+MISTAKEN += "\nclass Always:\n    def __eq__(self, other): return True"
+
+
 @pytest.mark.parametrize(
     ("defect", "moment", "fault"),
-    [(FORGETFUL, AFTER_A_CELL, "twice: "), (IN_PIECES, INSIDE_A_CELL, "half a cell: ")],
+    [
+        (FORGETFUL, AFTER_A_CELL, "twice: "),
+        (IN_PIECES, INSIDE_A_CELL, "half a cell: "),
+        (MISTAKEN, AFTER_A_CELL, "no landscape: "),
+    ],
 )
 def test_a_store_that_forgets_or_commits_in_pieces_is_seen(
     defect: str, moment: Moment, fault: str, driver: Path, undisturbed, tmp_path: Path

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from browser import MISSING, PROGRAMS
 
 import optbench
 
@@ -212,3 +213,24 @@ def test_a_skip_is_a_failure(code: str, tmp_path: Path, pytestconfig: pytest.Con
         planted.write_text(code)
         options = ["--doctest-modules", "--import-mode=importlib", f"--rootdir={tmp_path}"]
         assert (pytest.main([*options, str(planted)], plugins=plugins) in failed) == bool(plugins)
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_skip_for_want_of_a_browser_is_a_failure_only_in_ci(
+    strict: bool, tmp_path: Path, pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delenv("OPTBENCH_NO_SKIPS", raising=False)
+    if strict:
+        monkeypatch.setenv("OPTBENCH_NO_SKIPS", "1")
+    planted = tmp_path / f"{tmp_path.name}_browser.py"
+    planted.write_text(f"import pytest\ndef test_x(): pytest.skip({MISSING!r})")
+    law = pytestconfig.pluginmanager.get_plugin("nothing-skipped")
+    options = ["--import-mode=importlib", f"--rootdir={tmp_path}", str(planted)]
+    assert pytest.main(options, plugins=[law]) == pytest.ExitCode(int(strict))
+
+
+def test_ci_allows_no_skip_and_installs_the_browser():
+    script = (ROOT / ".ci" / "run").read_text()
+    assert "export OPTBENCH_NO_SKIPS=1\n" in script
+    assert re.search(r"apt-get install .*--no-install-recommends .*\bchromium\b", script)
+    assert all(program in script for program in PROGRAMS)

@@ -48,6 +48,8 @@ def same(a: object, b: object) -> bool:
         return type(a) is type(b) and same(vars(a), vars(b))
     if isinstance(a, dict) and isinstance(b, dict):
         return list(a) == list(b) and all(same(a[key], b[key]) for key in a)
+    if isinstance(a, tuple) and isinstance(b, tuple):
+        return len(a) == len(b) and all(map(same, a, b))
     return type(a) is type(b) and (a == b or (a != a and b != b))
 
 

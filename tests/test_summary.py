@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 
 import numpy as np
 import pytest
 
-from optbench.records import Cell, ProblemRecord
-from optbench.summary import Pair, Summary, summarize
+from optbench.comparison import compare_rows
+from optbench.records import Cell, ProblemRecord, pack_trajectory
+from optbench.report.comparison import comparison_lines
+from optbench.results import Results
+from optbench.summary import Pair, Summary, pairs, summarize
 from optbench.summary.pairs import common_target
 from optbench.summary.standings import standings
 from optbench.summary.text import MAX_LINES
 from optbench.tables import align, number
-from optbench.trajectory import TARGETS, Status, Trajectory
+from optbench.tracks import tuning
+from optbench.trajectory import TARGETS, TUNING_SEEDS_FROM, Status, Trajectory
+from optbench.verdict import reach_verdict
 
 RATES = np.logspace(-3, 0, 4)
 NEVER = np.nan
@@ -68,14 +74,16 @@ def cell(problem, optimizer, status="finished", **fields):
     return Cell(**names, status=status, **(given | fields))
 
 
-def summary_of(logs, cells=None, **settings) -> Summary:
+def summary_of(logs, cells=None, target=TARGETS[-1], **settings) -> Summary:
     """The summary of {(problem, optimizer): log}."""
     problems, optimizers = (list(dict.fromkeys(names)) for names in zip(*logs, strict=True))
     if cells is None:
         cells = [cell(*names) for names, found in logs.items() if found is not None]
     given = {"name": "tried", "budget": 1000.0} | settings
     records = {problem: ProblemRecord(label=problem) for problem in problems}
-    return summarize(given, records, optimizers, cells, lambda *names: logs.get(names))
+    return summarize(
+        given, records, optimizers, cells, lambda *names: logs.get(names), target=target
+    )
 
 
 def only_pair(trajectory) -> Pair:
@@ -120,7 +128,7 @@ def test_what_is_never_reached_is_unknown_and_not_zero():
     assert (pair.target, pair.reached) == (TARGETS[0], 0)
     text = summary_of({("bowl", "walk"): never}).text()
     row = next(line for line in text.splitlines() if line.startswith("bowl"))
-    assert row.split()[2:5] == ["1e-01", "0/2", "-"]
+    assert row.split()[2:5] == ["1e-01*", "0/2", "-"]
     assert "oracle" not in text  # no number, no legend
 
 
@@ -151,6 +159,84 @@ def test_all_optimizers_of_a_problem_share_the_target():
     assert first.target == second.target == TARGETS[8]
     assert (first.cost, second.cost) == (9.0, None)
     assert (first.hardest, second.hardest) == (TARGETS[8], TARGETS[3])
+
+
+def test_the_target_is_the_study_s_where_one_reaches_it():
+    logs = {("bowl", "a"): climbing(1.0, reaches=9), ("bowl", "b"): climbing(2.0, reaches=4)}
+    logs |= {("cave", "a"): climbing(1.0, reaches=3), ("cave", "b"): climbing(2.0, reaches=2)}
+    found = summary_of(logs, target=TARGETS[6])
+    assert [(p.target, p.eased) for p in found.pairs] == [(TARGETS[6], False)] * 2 + [
+        (TARGETS[2], True)
+    ] * 2
+    assert [p.cost for p in found.pairs] == [7.0, None, 3.0, None]
+    assert [p.solved for p in found.pairs] == [True, False, False, False]
+    (a,) = (s for s in standings(found.pairs) if s.optimizer == "a")
+    assert (a.solved, a.fastest, a.ratio) == (1, 1, 1.0)
+    text = " ".join(found.text().splitlines())
+    assert f"to the target ({TARGETS[6]:.0e} of the start's gap, as in the verdict)" in text
+    assert "1e-03*" in text and "* none reaches that" in text
+    assert "* none" not in summary_of(logs, target=TARGETS[1]).text()
+
+
+def test_the_table_agrees_with_the_verdict(planted_study):
+    compared = compare_rows(planted_study)
+    summary = planted_study.summary()
+    assert any(pair.eased for pair in summary.pairs) and any(pair.solved for pair in summary.pairs)
+    for pair in summary.pairs:
+        outcome = compared.outcomes[pair.problem, compared.row(pair.optimizer)]
+        assert pair.solved == bool(np.isfinite(outcome.median))
+        if pair.solved:
+            assert (pair.cost, dict(pair.setting)) == (outcome.median, dict(outcome.setting))
+    lines = comparison_lines(compared, compared.headlines[0], [])
+    solved = {standing.optimizer: standing.solved for standing in standings(summary.pairs)}
+    assert solved == {line.optimizer: line.solved for line in lines}
+
+
+def test_a_verdict_knows_the_reference_of_its_study(planted_study):
+    assert reach_verdict(compare_rows(planted_study), draws=50).reference.optimizer == "c"
+
+
+def test_a_table_at_other_targets_would_not_agree(planted_study, monkeypatch):
+    """The planted defect: each problem at the hardest target that half of the methods reach."""
+    easy = lambda logs, trials, target: (pairs.common_target([tuning(x) for x in logs]), False)  # noqa: E731
+    monkeypatch.setattr("optbench.summary.shown_target", easy)
+    with pytest.raises(AssertionError):
+        test_the_table_agrees_with_the_verdict(planted_study)
+
+
+@pytest.fixture(scope="module")
+def planted_study() -> Results:
+    """Eight problems and four optimizers of random costs; some targets are reached by none."""
+    rng = np.random.default_rng(5)
+    problems, optimizers = [f"p{i}" for i in range(8)], list("abcd")
+    seeds = (*range(5), *range(TUNING_SEEDS_FROM, TUNING_SEEDS_FROM + 3))
+    packed, cells = {}, []
+    for problem in problems:
+        for optimizer in optimizers:
+            costs = np.cumsum(rng.uniform(1, 9, (len(seeds), len(RATES), 10)), axis=-1)
+            most = 3 if problem in ("p0", "p5") else 9
+            reached = rng.integers(0, most, (len(seeds), len(RATES), 1))
+            costs[np.arange(10) >= reached] = NEVER
+            cells.append(cell(problem, optimizer, trials=len(RATES)))
+            made = log(costs, seeds=seeds)
+            kind = {"value_and_gradients": costs}
+            made = dataclasses.replace(
+                made,
+                status=made.status.astype(str),
+                hit_calls=kind,
+                calls={kind_: made.cost for kind_ in kind},
+            )
+            packed[cells[-1].key] = pack_trajectory(made)
+    return Results(
+        folder=None,
+        study={"name": "planted", "budget": 1000.0, "target": 1e-4, "targets": TARGETS}
+        | {"reference": "c"},
+        environment={},
+        problems={label: ProblemRecord(label=label) for label in problems},
+        optimizers=tuple(optimizers),
+        cells=tuple(cells),
+        load=packed.get,
+    )
 
 
 # All pairs
@@ -192,9 +278,27 @@ def test_all_runs_are_counted_by_how_they_ended():
     status[0, 0] = Status.NON_FINITE
     costs = np.full((2, 4, 10), NEVER)
     logs = {("bowl", "a"): log(costs, status=status), ("bowl", "b"): climbing(1.0, starts=2)}
+    logs = {names: own_starts(found) for names, found in logs.items()}
     summary = summary_of(logs)
     assert summary.endings == {"reached target": 8, "diverged": 7, "non-finite": 1}
-    assert "All 16 runs at all settings: 8 reached, 7 diverged, 1 non-finite." in summary.text()
+    told = "All 16 distinct runs at all settings: 8 reached, 7 diverged, 1 non-finite."
+    assert told in summary.text()
+
+
+def own_starts(found):
+    """The same runs, each seed at other values."""
+    scales = np.arange(1.0, 1 + len(found.seeds))[:, None, None]
+    return dataclasses.replace(found, value=found.value * scales)
+
+
+def test_runs_that_seeds_repeat_are_counted_once():
+    same = climbing(1.0, starts=5)
+    value = same.value.copy()
+    value[3:] *= 2  # two groups of seeds that share a run
+    value[4, 1] *= 2  # but for one setting of the last
+    summary = summary_of({("bowl", "a"): dataclasses.replace(same, value=value)})
+    assert summary.endings == {"reached target": 2 * 4 + 1}
+    assert summary_of({("bowl", "a"): own_starts(same)}).endings == {"reached target": 20}
 
 
 def test_standings_by_hand():
@@ -238,7 +342,7 @@ def test_few_pairs_are_shown_one_by_one_best_first():
     logs = {("bowl", "slow"): climbing(20.0), ("bowl", "fast"): climbing(3.0)}
     lines = summary_of(logs).text().splitlines()
     (start,) = (i for i, line in enumerate(lines) if line.startswith("problem"))
-    assert lines[start + 1].split() == [
+    assert lines[start + 1].split()[:-1] == [
         "bowl", "fast", "1e-10", "3/3", "30", "[30,", "30]", "0.1", "1.0", "-"
     ]  # fmt: skip
     assert lines[start + 2].split()[1] == "slow"
@@ -249,7 +353,7 @@ def test_many_problems_show_the_fastest_and_the_next():
     logs = {(f"p{p}", f"o{o}"): climbing(1.0 + (o - p) % 5) for p in range(10) for o in range(5)}
     lines = summary_of(logs).text().splitlines()
     row = next(line for line in lines if line.startswith("p3")).split()
-    assert row[:4] == ["p3", "1e-10", "5/5", "o3"] and row[-2:] == ["o4", "20"]
+    assert row[:4] == ["p3", "1e-10", "5/5", "o3"] and row[-3:-1] == ["o4", "20"]
     assert any(line.startswith("Solved") for line in lines)
 
 

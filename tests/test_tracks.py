@@ -19,7 +19,7 @@ from optbench.claims.findings import evaluate_claims
 from optbench.claims.grammar import parse_sentence
 from optbench.comparison import Comparison, Row, compare_rows
 from optbench.errors import OptbenchError
-from optbench.figures.runs import tune
+from optbench.figures.runs import problem_runs
 from optbench.method import find_method
 from optbench.optimizers.names import known_optimizers
 from optbench.optimizers.published_defaults import SOURCES, source_of_defaults
@@ -244,7 +244,7 @@ def test_what_an_optimizer_is_judged_by_decides_neither_its_target_nor_its_setti
 
     def shown(found: Results) -> list[object]:
         pairs = found.summary().pairs
-        drawn = [tune(log_of(found, p.problem, p.optimizer), 8) for p in pairs]
+        drawn = [problem_runs(found, p.problem).tuned[p.optimizer] for p in pairs]
         rates = pair_rates(found, Catalogs({}, {}), every_setting=False)
         return [
             [(p.target, p.setting) for p in pairs],

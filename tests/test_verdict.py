@@ -312,7 +312,9 @@ def test_the_leader_is_another_in_another_unit():
 
 
 def test_the_reference_is_the_one_of_the_study_and_can_be_asked_for(mixed):
-    assert reach_verdict(mixed, study={"reference": "adam"}, draws=50).reference.optimizer == "adam"
+    named = dataclasses.replace(mixed, study={"reference": "adam"})
+    assert reach_verdict(named, draws=50).reference.optimizer == "adam"
+    assert reach_verdict(named, "lion", draws=50).reference.optimizer == "lion"
     assert reach_verdict(mixed, "lion", draws=50).reference.optimizer == "lion"
     with pytest.raises(OptbenchError, match="no optimizer named 'lionn'"):
         reach_verdict(mixed, "lionn")

@@ -12,7 +12,6 @@ import numpy as np
 
 from optbench.claims import Claim
 from optbench.claims.evidence import Verdict, judge_all, judge_count, judge_ratio, judge_starts
-from optbench.claims.selection import select
 from optbench.claims.sentences import (
     Beats,
     Diverges,
@@ -20,23 +19,18 @@ from optbench.claims.sentences import (
     FailsToReach,
     IsAsGoodAs,
     Reaches,
-    Sentence,
-    Subject,
     Takes,
     Unit,
-    target_text,
 )
+from optbench.claims.tested import SHOWN, NotTested, SaddleTest, Tested, count, gather, index_of
 from optbench.comparison import Comparison, Outcome, Row, compare_rows
-from optbench.errors import OptbenchError
 from optbench.results import Results
 from optbench.statistics import Interval, censor
 from optbench.tracks import evaluation
 from optbench.trajectory import Status
 
 _UNBOUNDED = (Status.DIVERGED, Status.NON_FINITE)
-_AIMLESS = (Diverges, EndsAtSaddle)  # sentences without a target
 _AT_SADDLE = 1e-6  # of the start's distance in f, and of its gradient norm
-_SHOWN = 3  # problems that are named one by one
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -78,48 +72,9 @@ class Finding:
         return self.judgment.verdict == self.claim.expect
 
 
-class _NotTested(Exception):
-    """Why a claim cannot be tested on a study; nobody's error."""
-
-
-SaddleTest = Callable[
-    [str, Row], np.ndarray
-]  # (problem, row) -> [S] whether runs end at the saddle
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class Tested:
-    """What a study has for one sentence.
-
-    Attributes:
-        comparison: its rows.
-        rows: of A, and of B where there is one.
-        problems: labels of those on which they have run.
-        left_out: label -> why it is not among them.
-        ends_at_saddle: see `SaddleTest`.
-    """
-
-    comparison: Comparison
-    rows: tuple[Row, ...]
-    problems: tuple[str, ...]
-    left_out: Mapping[str, str]
-    ends_at_saddle: SaddleTest
-
-    def outcomes(self, index: int = 0) -> list[Outcome]:
-        """What A comes to on each problem; with index 1, B."""
-        return [self.comparison.outcomes[label, self.rows[index]] for label in self.problems]
-
-    @property
-    def extent(self) -> str:
-        """On how many of the selected problems, and what became of the others."""
-        total = len(self.problems) + len(self.left_out)
-        told = [f"{label}: {why}" for label, why in list(self.left_out.items())[:_SHOWN]]
-        more = ["..."] * (len(self.left_out) > _SHOWN)
-        said = f" ({'; '.join(told + more)})" if told else ""
-        return f"on {len(self.problems)} of {_count(total, 'problem')}{said}"
-
-
-def evaluate_claims(claims: Sequence[Claim], results: Results) -> tuple[Finding, ...]:
+def evaluate_claims(
+    claims: Sequence[Claim], results: Results, *, problem_catalog: str | None = None
+) -> tuple[Finding, ...]:
     """Put claims to the results of a study, each to the rows that it names.
 
     Settings are those that the seeds of tuning choose for the target that a claim names, and for
@@ -129,81 +84,55 @@ def evaluate_claims(claims: Sequence[Claim], results: Results) -> tuple[Finding,
     Args:
         claims: any.
         results: of a study.
+        problem_catalog: module that names of problems are looked up in, to tell those that do not
+            exist from those that the study lacks; None for no difference.
     """
     compared = functools.cache(functools.partial(compare_rows, results))
 
     def ends_at_saddle(problem: str, row: Row) -> np.ndarray:
         log = results.trajectory(problem, row.optimizer)
         if log is None or row.track.endswith("+edge"):
-            raise _NotTested(f"the runs of {row} are not kept apart")
+            raise NotTested(f"the runs of {row} are not kept apart")
         log, index = evaluation(log), compared(None).outcomes[problem, row].index
         near = np.abs(log.at_end(log.merit_values)) <= _AT_SADDLE * np.abs(log.initial_merit)
         flat = log.at_end(log.gradient_norm) <= _AT_SADDLE * log.gradient_norm[..., 0]
         return (near & flat)[:, index]
 
     return tuple(
-        judge_claim(claim, compared(getattr(claim.sentence, "target", None)), ends_at_saddle)
+        judge_claim(
+            claim,
+            compared(getattr(claim.sentence, "target", None)),
+            ends_at_saddle,
+            problem_catalog=problem_catalog,
+        )
         for claim in claims
     )
 
 
-def judge_claim(claim: Claim, comparison: Comparison, ends_at_saddle: SaddleTest) -> Finding:
+def judge_claim(
+    claim: Claim,
+    comparison: Comparison,
+    ends_at_saddle: SaddleTest,
+    *,
+    problem_catalog: str | None = None,
+) -> Finding:
     """Put one claim to the rows of a study.
 
     Args:
         claim: the claim.
         comparison: the rows.
         ends_at_saddle: see `SaddleTest`.
+        problem_catalog: see `evaluate_claims`.
     """
     try:
-        tested = _gather(claim.sentence, comparison, ends_at_saddle)
+        tested = gather(claim.sentence, comparison, ends_at_saddle, problem_catalog=problem_catalog)
         judgment = _JUDGES[type(claim.sentence)](claim.sentence, tested)
-    except _NotTested as why:
+    except NotTested as why:
         untested = Judgment(verdict="undecided", evidence=f"not tested: {why}")
         return Finding(claim=claim, judgment=untested)
     return Finding(
         claim=claim, judgment=judgment, problems=tested.problems, left_out=tested.left_out
     )
-
-
-def _gather(sentence: Sentence, comparison: Comparison, ends_at_saddle: SaddleTest) -> Tested:
-    subjects = [sentence.first]
-    if isinstance(sentence, Beats | IsAsGoodAs):
-        subjects.append(sentence.second)
-    rows = tuple(_row(subject, comparison) for subject in subjects)
-    labels = select(sentence.problems, comparison.problems)
-    if not labels:
-        raise _NotTested(f"the study has no problem among {sentence.problems}")
-    left_out = {}
-    for label in labels:
-        for row in rows:
-            outcome = comparison.outcomes.get((label, row))
-            if outcome is None:
-                left_out[label] = f"{row.optimizer} {comparison.statuses[label, row.optimizer]}"
-            elif not isinstance(sentence, _AIMLESS) and _index(outcome, sentence.target) is None:
-                left_out[label] = f"no target {target_text(sentence.target)}"
-    tested = Tested(
-        comparison=comparison,
-        rows=rows,
-        problems=tuple(label for label in labels if label not in left_out),
-        left_out=left_out,
-        ends_at_saddle=ends_at_saddle,
-    )
-    if not tested.problems:
-        raise _NotTested(tested.extent)
-    return tested
-
-
-def _row(subject: Subject, comparison: Comparison) -> Row:
-    try:
-        return comparison.row(subject.optimizer, subject.track)
-    except OptbenchError as error:
-        raise _NotTested(f"{error.message}, {error.hint}") from error
-
-
-def _index(outcome: Outcome, target: float) -> int | None:
-    at = np.flatnonzero(np.isclose(outcome.targets, target, rtol=1e-9, atol=0))
-    return int(at[0]) if len(at) else None
 
 
 def _counts(outcome: Outcome, unit: Unit, target: float) -> np.ndarray:
@@ -214,7 +143,7 @@ def _counts(outcome: Outcome, unit: Unit, target: float) -> np.ndarray:
         kinds = ("values", "value_and_gradients") if unit == "evaluations" else (unit,)
         found = [outcome.hit_calls[kind] for kind in kinds if kind in outcome.hit_calls]
         hits = outcome.hit_steps if unit == "steps" else sum(found, start=0 * outcome.hit_steps)
-    hits = hits[:, _index(outcome, target)]
+    hits = hits[:, index_of(outcome, target)]
     return np.where(np.isnan(hits), np.inf, hits)
 
 
@@ -224,9 +153,9 @@ def _judge_ratio(sentence: Beats | IsAsGoodAs, tested: Tested) -> Judgment:
         for index in (0, 1)
     )
     if (_most_fail(first) & _most_fail(second)).all():
-        raise _NotTested(f"neither gets there {tested.extent}")
+        raise NotTested(f"neither gets there {tested.extent}")
     if not (first > 0).all() or not (second > 0).all():
-        raise _NotTested(f"one of them asks for no {sentence.unit}")
+        raise NotTested(f"one of them asks for no {sentence.unit}")
     limit = _limit(first, second, sentence.unit, tested.comparison.budget)
     factor = sentence.factor
     within = (1 / factor, factor) if isinstance(sentence, IsAsGoodAs) else (0.0, 1 / factor)
@@ -235,7 +164,7 @@ def _judge_ratio(sentence: Beats | IsAsGoodAs, tested: Tested) -> Judgment:
     sure = "these alone" if found.probability is None else f"P = {found.probability:.2f}"
     evidence = (
         f"{interval.estimate:.2g}x [{interval.low:.2g}, {interval.high:.2g}] the {sentence.unit} "
-        f"{tested.extent}, {sure}, {_count(first.shape[1], 'start')}"
+        f"{tested.extent}, {sure}, {count(first.shape[1], 'start')}"
     )
     for subject, counts in ((sentence.first, first), (sentence.second, second)):
         if failures := int(np.isinf(counts).sum()):
@@ -278,11 +207,11 @@ def _limit(first: np.ndarray, second: np.ndarray, unit: Unit, budget: float | No
 def _judge_starts(truths: list[np.ndarray], tested: Tested, what: str) -> Judgment:
     """Whether something holds of every start of every problem; `truths` is one [S] for each."""
     holding, total = sum(int(t.sum()) for t in truths), sum(t.size for t in truths)
-    evidence = f"{holding} of {_count(total, 'start')} {what} {tested.extent}"
+    evidence = f"{holding} of {count(total, 'start')} {what} {tested.extent}"
     counted = zip(tested.problems, truths, strict=True)
     fewer = [f"{int(t.sum())} of {t.size} on {label}" for label, t in counted if not t.all()]
     if fewer and len(truths) > 1:
-        evidence += f"; {', '.join(fewer[:_SHOWN] + ['...'] * (len(fewer) > _SHOWN))}"
+        evidence += f"; {', '.join(fewer[:SHOWN] + ['...'] * (len(fewer) > SHOWN))}"
     return Judgment(verdict=judge_starts(truths), evidence=evidence)
 
 
@@ -305,7 +234,7 @@ def _judge_diverges(sentence: Diverges, tested: Tested) -> Judgment:
 def _judge_saddle(sentence: EndsAtSaddle, tested: Tested) -> Judgment:
     for label in tested.problems:
         if tested.comparison.problems[label].saddle is None:
-            raise _NotTested(f"{label} is not about a saddle")
+            raise NotTested(f"{label} is not about a saddle")
     ends = [tested.ends_at_saddle(label, tested.rows[0]) for label in tested.problems]
     return _judge_starts(ends, tested, "do")
 
@@ -318,12 +247,8 @@ def _judge_takes(sentence: Takes, tested: Tested) -> Judgment:
         verdicts.append(judge_count(counts, (sentence.count - slack, sentence.count + slack)))
         median = float(np.median(counts))
         found = f"{median:g} {sentence.unit}" if math.isfinite(median) else "never"
-        told.append(f"{found} on {label}, {_count(len(counts), 'start')}")
+        told.append(f"{found} on {label}, {count(len(counts), 'start')}")
     return Judgment(verdict=judge_all(verdicts), evidence="; ".join(told))
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 _JUDGES: dict[type, Callable[[Any, Tested], Judgment]] = {

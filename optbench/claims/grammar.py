@@ -9,6 +9,7 @@ from typing import Any, NoReturn, cast
 from optbench.catalog import parse_label
 from optbench.claims.sentences import (
     ESCAPE,
+    FORMS,
     KINDS,
     UNITS,
     Beats,
@@ -26,15 +27,6 @@ from optbench.claims.sentences import (
 )
 from optbench.errors import OptbenchError
 
-FORMS = {
-    "beats": "A beats B [by Fx] [in UNIT] at TAU on PROBLEMS",
-    "is": "A is as good as B within Fx [in UNIT] at TAU on PROBLEMS",
-    "reaches": "A reaches TAU on PROBLEMS [within N UNIT]",
-    "fails": "A fails to reach TAU on PROBLEMS",
-    "diverges": "A diverges on PROBLEMS",
-    "ends": "A ends at a saddle on PROBLEMS",
-    "takes": "A takes N UNIT [within P%] to TAU on PROBLEMS",
-}
 _PROBLEMS = (
     "PROBLEMS is a problem, a family, or `all problems`, `stochastic convex problems` and so on "
     "[and others] [with condition >= 100 [and dim < 50]]"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from optbench.claims.sentences import SADDLES, Condition, Selection
 from optbench.records import ProblemRecord
@@ -18,6 +18,12 @@ def select(selection: Selection, records: Mapping[str, ProblemRecord]) -> tuple[
         if any(_is_called(name, record) for name in selection.names)
         and all(_satisfies(condition, record) for condition in selection.conditions)
     )
+
+
+def is_named(name: str, records: Iterable[ProblemRecord]) -> bool:
+    """Whether a label or family names any of these problems; a kind is no name."""
+    kind = name == SADDLES or name.endswith(" problems")
+    return kind or any(_is_called(name, record) for record in records)
 
 
 def _is_called(name: str, record: ProblemRecord) -> bool:

@@ -1,12 +1,4 @@
-"""What may be claimed of optimizers: sentences in a small grammar, as frozen data.
-
-    A beats B [by Fx] [in UNIT] at TAU on PROBLEMS
-    A is as good as B within Fx [in UNIT] at TAU on PROBLEMS
-    A reaches TAU on PROBLEMS [within N UNIT]
-    A fails to reach TAU on PROBLEMS
-    A diverges on PROBLEMS
-    A ends at a saddle on PROBLEMS
-    A takes N UNIT [within P%] to TAU on PROBLEMS
+"""What may be claimed of optimizers: sentences in a small grammar (`FORMS`), as frozen data.
 
 A and B are labels of optimizers, each with a track of the comparison where its headline is not
 meant: `adam @D`. UNIT is one of `UNITS`. TAU is a fraction of the merit at the start, or `escape`
@@ -22,6 +14,15 @@ import re
 from collections.abc import Mapping
 from typing import Literal
 
+FORMS = {  # verb -> the sentence
+    "beats": "A beats B [by Fx] [in UNIT] at TAU on PROBLEMS",
+    "is": "A is as good as B within Fx [in UNIT] at TAU on PROBLEMS",
+    "reaches": "A reaches TAU on PROBLEMS [within N UNIT]",
+    "fails": "A fails to reach TAU on PROBLEMS",
+    "diverges": "A diverges on PROBLEMS",
+    "ends": "A ends at a saddle on PROBLEMS",
+    "takes": "A takes N UNIT [within P%] to TAU on PROBLEMS",
+}
 ESCAPE = -1.0  # the target of a problem about a saddle
 KINDS = ("all", "convex", "nonconvex", "stochastic", "deterministic")  # of problems
 SADDLES = "saddles"

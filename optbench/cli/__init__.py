@@ -12,8 +12,10 @@ from optbench.cli.comparing import compare
 from optbench.cli.diff import diff
 from optbench.cli.listing import list_catalog
 from optbench.cli.manners import Program, examples
+from optbench.cli.plotting import animate, plot
 from optbench.cli.rates import rates
-from optbench.cli.reading import export, plot, show
+from optbench.cli.reading import export, show
+from optbench.cli.report import report
 from optbench.cli.run import run
 
 _EXAMPLES = examples(
@@ -21,7 +23,9 @@ _EXAMPLES = examples(
     "optbench run --problem rosenbrock --optimizer adam    one pair",
     "optbench list problems                                what there is",
     "optbench compare results/quick                        who wins, by how much, how surely",
+    "optbench report results/quick                         one page with all figures, to play with",
     "optbench plot results/quick                           figures of a finished study",
+    "optbench animate results/quick --problem rosenbrock   paths that grow with cost",
     "optbench rates results/quick                          how fast its runs converge",
     "optbench diff results/old results/new                 what another version changed",
     "optbench bounds                                       theorems next to measured runs",
@@ -44,7 +48,9 @@ for _command in (
     rates,
     diff,
     claims,
+    report,
     plot,
+    animate,
     export,
     bounds,
 ):

@@ -48,7 +48,7 @@ _EXAMPLES = examples(
     type=click.Path(path_type=Path, file_okay=False),
     default=RESULTS,
     show_default=True,
-    help="Folder of bounds.md, bounds.csv and figures.",
+    help="Folder of bounds.md, bounds.csv, bounds.npz and figures.",
 )
 @catalog_option
 @json_option
@@ -121,7 +121,7 @@ def _compare_all(
         if reports:
             kept = results / "unfinished" if (results / "bounds.md").exists() else results
             write_bounds(reports, kept, planned)
-            click.echo(f"{kept}: bounds.md, bounds.csv of what was compared", err=True)
+            click.echo(f"{kept}: bounds.md, bounds.csv, bounds.npz of what was compared", err=True)
         raise
     if not reports:
         raise OptbenchError("no theorem applies here", "the notes above say what each one needs")
@@ -130,7 +130,7 @@ def _compare_all(
     finally:
         _tell(reports, as_json)
     _draw(reports, results)
-    click.echo(f"{results}: bounds.md, bounds.csv, figures", err=True)
+    click.echo(f"{results}: bounds.md, bounds.csv, bounds.npz, figures", err=True)
     return ExitCode.OK if all(report.passed for _, report in reports) else ExitCode.FAILED
 
 

@@ -82,8 +82,7 @@ def compare(
     found = Results.open(results)
     _require_target(found, target)
     compared = compare_rows(found, target)
-    study = {**found.study, "target": found.target}
-    verdict = reach_verdict(compared, reference, study=study, unit=unit)
+    verdict = reach_verdict(compared, reference, unit=unit)
     contrasts = [sentence.contrast for sentence in verdict.sentences]
     lines = comparison_lines(compared, verdict.reference, contrasts, unit=unit, every_track=tracks)
     prices = _break_even_prices(compared, found)

@@ -16,6 +16,7 @@ from optbench.errors import ExitCode, OptbenchError, unknown_name
 from optbench.tables import UNKNOWN, align, number
 
 if TYPE_CHECKING:
+    from optbench.catalog import Catalog
     from optbench.problem import Problem
 
 _EXAMPLES = examples(
@@ -48,6 +49,7 @@ _COLUMNS: dict[str, dict[str, Callable[[Record], str]]] = {
     "optimizers": {
         "optimizer": lambda r: r["name"],
         "hyperparameters": lambda r: assignments(r["hyperparameters"]) or UNKNOWN,
+        "searched": lambda r: searched_text(r["searched"], tunes_itself=r["tunes_itself"]),
     },
     "theorems": {
         "theorem": lambda r: r["name"],
@@ -58,8 +60,11 @@ _COLUMNS: dict[str, dict[str, Callable[[Record], str]]] = {
         "study": lambda r: r["name"],
         "problems": lambda r: str(len(r["problems"])),
         "optimizers": lambda r: str(len(r["optimizers"])),
+        "cells": lambda r: str(r["cells"]),
+        "trials": lambda r: str(r["trials"]),
         "seeds": lambda r: str(r["seeds"]),
         "budget": lambda r: number(r["budget"]),
+        "purpose": lambda r: r["purpose"] or UNKNOWN,
     },
 }
 
@@ -84,7 +89,8 @@ def list_catalog(
 ) -> ExitCode:
     """Show what there is, grouped by family.
 
-    Of f* the best known value stands as <=: nobody has proved that nothing lies lower.
+    Of f* the best known value stands as <=: nobody has proved that nothing lies lower. Of what is
+    searched, a + says that the best value may lie beyond the range.
     """
     if kind != "problems" and (family or convex or max_dim is not None):
         raise OptbenchError(
@@ -116,8 +122,8 @@ def as_text(kind: str, records: list[Record], width: int) -> str:
             rows.append([name, *[""] * (len(columns) - 1)])
             found = [[f"  {first}", *rest] for first, *rest in found]
         rows += found
-    last = len(columns) - 1
-    return align(list(columns), rows, width=width, elastic={last}, wrap=kind != "problems")
+    elastic = {1, 2} if kind == "optimizers" else {len(columns) - 1}
+    return align(list(columns), rows, width=width, elastic=elastic, wrap=kind != "problems")
 
 
 def list_problems(
@@ -201,8 +207,34 @@ def list_optimizers(*, whole: bool = False) -> Iterator[Record]:
             "family": families[name],
             "name": name,
             "hyperparameters": defaults(factory),
+            "searched": _searched(name, found),
+            "tunes_itself": getattr(factory, "search_space", None) == {},
             "about": about(factory),
         }
+
+
+def _searched(name: str, known: Catalog) -> Record | None:
+    """Hyperparameter -> the range that a study searches; None where arguments are missing."""
+    from optbench.method import find_method
+    from optbench.space import space_of
+
+    try:
+        space = space_of(find_method(name, known))
+    except OptbenchError:
+        return None
+    return {name: dataclasses.asdict(axis) for name, axis in space.items()}
+
+
+def searched_text(searched: Record | None, *, tunes_itself: bool = False) -> str:
+    """What is searched over which range, a + where the best may lie beyond it."""
+    if searched is None:
+        return UNKNOWN
+    if not searched:
+        return "tunes itself" if tunes_itself else "nothing"
+    return ", ".join(
+        f"{name} {axis['low']:g}..{axis['high']:g}{'+' * axis['extends']}"
+        for name, axis in searched.items()
+    )
 
 
 def list_theorems() -> Iterator[Record]:
@@ -227,7 +259,16 @@ def list_studies() -> Iterator[Record]:
     from optbench.design import load_study, shipped_studies
 
     for name in shipped_studies():
-        yield dataclasses.asdict(load_study(name))
+        study = load_study(name)
+        cells = len(study.problems) * len(study.optimizers)
+        purpose = first_sentence(study.description)
+        yield dataclasses.asdict(study) | {"cells": cells, "purpose": purpose}
+
+
+def first_sentence(text: str) -> str:
+    """The text up to the first point, question or exclamation mark that ends a word."""
+    found = re.match(r".*?[.?!](?=\s|$)", text.strip(), re.DOTALL)
+    return " ".join((found[0] if found else text).split())
 
 
 def family_of(factory: Callable[..., Any], catalog: str) -> str:

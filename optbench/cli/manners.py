@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import math
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -29,6 +30,9 @@ class Program(click.Group):
 
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
         """Run a command line, and leave with its exit code."""
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="replace")  # what a terminal cannot show is a "?"
         if not standalone_mode:
             return super().main(*args, standalone_mode=False, **extra)
         try:
@@ -67,6 +71,13 @@ def use_color() -> bool | None:
 def page_width() -> int:
     """Columns of the terminal, from `MIN_WIDTH` to `MAX_WIDTH`."""
     return max(MIN_WIDTH, min(MAX_WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns))
+
+
+def spark_levels(*, err: bool = False) -> str:
+    """The characters of a sparkline that stdout, or stderr, can show."""
+    from optbench.summary.sparklines import levels_for
+
+    return levels_for((sys.stderr if err else sys.stdout).encoding)
 
 
 def catalog_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -124,6 +135,15 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return str(value) if isinstance(value, Path) else value
+
+
+def say_files(paths: Sequence[Path], as_json: bool) -> ExitCode:
+    """Print the files that were written, one a line."""
+    if as_json:
+        say_json({"files": paths})
+    else:
+        click.echo("\n".join(map(str, paths)))
+    return ExitCode.OK
 
 
 def examples(*lines: str) -> str:

@@ -1,13 +1,20 @@
-"""`optbench show`, `plot` and `export`: read a folder of results."""
+"""`optbench show` and `export`: read a folder of results."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from optbench.cli.manners import examples, json_option, page_width, results_argument, say_json
+from optbench.cli.manners import (
+    examples,
+    json_option,
+    page_width,
+    results_argument,
+    say_files,
+    say_json,
+    spark_levels,
+)
 from optbench.errors import ExitCode
 
 
@@ -25,40 +32,9 @@ def show(results: Path, as_json: bool) -> ExitCode:
         say_json(summary)
     else:
         show_verdict(found)
-        click.echo(summary.text(width=page_width()))
+        click.echo(summary.text(page_width(), spark_levels()))
         explain(found)
     return ExitCode.OK
-
-
-@click.command(
-    epilog=examples("optbench plot results/quick", "optbench plot results/quick --format png")
-)
-@results_argument
-@click.option(
-    "--format",
-    "kind",
-    type=click.Choice(["svg", "png"]),
-    default="svg",
-    show_default=True,
-    help="Kind of image.",
-)
-@click.option(
-    "--to",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Folder of the figures; RESULTS/figures if not given.",
-)
-@json_option
-def plot(results: Path, kind: str, to: Path | None, as_json: bool) -> ExitCode:
-    """Draw the figures of a study."""
-    from optbench.database import said_plainly
-    from optbench.figures import plot as draw
-    from optbench.results import Results
-
-    folder = to or results / "figures"
-    found = Results.open(results)
-    with said_plainly(folder):
-        return _say_files(draw(found, folder, format=kind), as_json)
 
 
 @click.command(epilog=examples("optbench export results/quick --to csv"))
@@ -81,12 +57,4 @@ def export(results: Path, to: str, output: Path | None, as_json: bool) -> ExitCo
     from optbench.report.export import write_tables
     from optbench.results import Results
 
-    return _say_files(write_tables(Results.open(results), output or results / to, to), as_json)
-
-
-def _say_files(paths: Sequence[Path], as_json: bool) -> ExitCode:
-    if as_json:
-        say_json({"files": paths})
-    else:
-        click.echo("\n".join(map(str, paths)))
-    return ExitCode.OK
+    return say_files(write_tables(Results.open(results), output or results / to, to), as_json)

@@ -17,6 +17,7 @@ from optbench.cli.manners import (
     note,
     page_width,
     say_json,
+    spark_levels,
 )
 from optbench.errors import ExitCode, OptbenchError
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from optbench.study import Study
 
 SHIPPED = "quick"  # the study that runs where none is named
+REPORT = "report.html"  # its page, in the folder of its results
 AD_HOC = "adhoc"  # the name of a study of problems or optimizers named on the command line
 
 _EXAMPLES = examples(
@@ -115,7 +117,6 @@ def compute(
 ) -> ExitCode:
     """Run a study, and show it; check first the problems and optimizers that were named."""
     with interrupt_deferred():
-        from optbench.cli.door import hosted_among, require_sound
         from optbench.cli.progress import LiveProgress
         from optbench.environment import enable_compilation_cache
         from optbench.study import run_study
@@ -123,11 +124,7 @@ def compute(
     if warning := enable_compilation_cache():
         note("note", warning)
     try:
-        require_sound(named.get("problems", ()), named.get("optimizers", ()), catalog)
-        if plan.diagnostics and (hosted := hosted_among(plan.optimizers)):
-            note(
-                "note", f"no diagnostics of {', '.join(hosted)}: what runs on the host has no steps"
-            )
+        _look_through(plan, catalog, named)
         with interrupt_remembered() as raise_again, LiveProgress() as show:
 
             def listener(event: Event) -> None:
@@ -140,6 +137,19 @@ def compute(
         again = "the same command without --fresh" if fresh else "the same command"
         note("interrupted", f"finished cells are kept in {folder}; {again} continues")
         return ExitCode.INTERRUPTED
+
+
+def _look_through(plan: Study, catalog: str, named: dict[str, Any]) -> None:
+    """Refuse what was named and cannot run, and say what has no diagnostics."""
+    problems, optimizers = (named.get(kind, ()) for kind in ("problems", "optimizers"))
+    if not (problems or optimizers or plan.diagnostics):
+        return
+    with interrupt_deferred():
+        from optbench.cli.door import hosted_among, require_sound
+
+    require_sound(problems, optimizers, catalog)
+    if plan.diagnostics and (hosted := hosted_among(plan.optimizers)):
+        note("note", f"no diagnostics of {', '.join(hosted)}: what runs on the host has no steps")
 
 
 def foretell(plan: Study, folder: Path, catalog: str, *, fresh: bool, as_json: bool) -> ExitCode:
@@ -165,23 +175,32 @@ def changed(study: Study, given: dict[str, Any], *, is_named: bool) -> Study:
 
 
 def finish(done: Results, folder: Path, *, redraw: bool) -> ExitCode:
-    """Show verdict and table, draw the figures, say which cells failed, and print the folder."""
-    from optbench.database import said_plainly
-    from optbench.figures import plot
-    from optbench.report.page import write_page
+    """Show verdict and table, draw what has changed, say which cells failed, print the folder."""
+    from optbench.report.full_table import write_full_table
 
     summary = done.summary()
     show_verdict(done, err=True)
-    click.echo(summary.text(width=page_width()), err=True)
-    page = write_page(done, summary, folder)
-    figures = folder / "figures"
-    if redraw or not figures.exists():
-        with said_plainly(figures):
-            plot(done, figures, workers=min(os.cpu_count() or 1, len(done.problems), 4))
-    click.echo(f"All pairs: {page}. Figures: {figures}.", err=True)
+    click.echo(summary.text(page_width(), spark_levels(err=True)), err=True)
+    pairs = write_full_table(done, summary, folder)
+    figures, report = folder / "figures", folder / REPORT
+    if redraw or not (figures.exists() and report.exists()):
+        draw(done, figures, report)
+    click.echo(f"Report: {report}. All pairs: {pairs}. Figures: {figures}.", err=True)
     click.echo(folder)
     explain(done)
     return ExitCode.FAILED if any(c.status == "failed" for c in done.cells) else ExitCode.OK
+
+
+def draw(done: Results, figures: Path, report: Path) -> None:
+    """Draw the figures of a study, and its report."""
+    from optbench.cli.report import bounds_beside
+    from optbench.database import said_plainly
+    from optbench.figures import plot
+    from optbench.page import write_report
+
+    with said_plainly(figures):
+        plot(done, figures, workers=min(os.cpu_count() or 1, len(done.problems), 4))
+    write_report(done, report, bounds=bounds_beside(report.parent))
 
 
 def show_verdict(done: Results, *, err: bool = False) -> None:
@@ -194,7 +213,7 @@ def show_verdict(done: Results, *, err: bool = False) -> None:
     if len(compared.headlines) < 2:
         return
     try:
-        verdict = reach_verdict(compared, study={**done.study, "target": done.target})
+        verdict = reach_verdict(compared)
     except OptbenchError as error:
         note("no verdict", f"{error.message}; {error.hint}")
     else:

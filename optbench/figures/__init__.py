@@ -6,35 +6,42 @@ import itertools
 import multiprocessing
 import re
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Literal, get_args
 
-from matplotlib.figure import Figure
-
-from optbench.comparison import compare_rows
 from optbench.database import said_plainly
 from optbench.errors import OptbenchError
-from optbench.figures import convergence, sensitivity, style, trajectories
-from optbench.figures.diagnostics import diagnostic_figures
-from optbench.figures.runs import ProblemRuns, problem_runs
-from optbench.figures.tunability import tunability_figure
+from optbench.figures.kinds import OF_PROBLEM, Request, check_request, refusal, study_drawings
+from optbench.figures.kinds import drawings as drawings
+from optbench.figures.runs import problem_runs
+from optbench.figures.sheet import sheet_named
+from optbench.figures.style import Picture, house_style, settle
 from optbench.results import Results
-from optbench.verdict.tunability import tunability
 
-Format = Literal["svg", "png"]
-Drawing = Callable[[ProblemRuns], Figure]
+Format = Literal["svg", "png", "pdf"]
 
-RASTER_DPI = {"svg": 100, "png": 200}  # of the picture, or of the contours inside it
+RASTER_DPI = {"svg": 100, "png": 200, "pdf": 200}  # of the picture, or of the contours inside it
+PAPER_DPI = 300  # of a picture that is a third as wide
+_UNDATED = {"svg": {"Date": None}, "png": {"Software": None}, "pdf": {"CreationDate": None}}
 
 
 def plot(
-    results: Results, folder: str | Path, *, format: str = "svg", workers: int = 1
+    results: Results,
+    folder: str | Path,
+    *,
+    format: str = "svg",
+    style: str = "screen",
+    figures: Sequence[str] = (),
+    problems: Sequence[str] = (),
+    optimizers: Sequence[str] = (),
+    workers: int = 1,
 ) -> tuple[Path, ...]:
-    """Write all figures of a study; the same results give the same bytes.
+    """Write figures of a study; the same results give the same bytes.
 
-    Of the study: `tunability` (what the best of k trials is expected to cost), where it was tuned.
+    Of the study: `tunability` (what the best of k trials is expected to cost), where it was tuned;
+    and by name `profile`, `data-profile`, `pairwise-profile`, `ecdf`, `heatmap` and `failures`.
 
     Per problem: `convergence` (merit against cost, with fitted rates), `sensitivity` (cost against
     the learning rate) and, in two dimensions, `trajectories` (a few paths over contours) and
@@ -45,7 +52,12 @@ def plot(
     Args:
         results: of a study.
         folder: for the files; made if it is not there.
-        format: svg or png.
+        format: svg, png or pdf.
+        style: screen, or paper for a column of a paper 3.3 inches wide: no title, and how to read
+            a figure stands in a text file beside it, for the caption that the paper sets.
+        figures: names; those that a study has by itself if none is given.
+        problems: labels; all if none is given.
+        optimizers: labels of those that are shown and compared; all if none is given.
         workers: processes that draw, where the results lie in a folder. More than one needs a
             main module that may be imported again.
 
@@ -53,80 +65,98 @@ def plot(
         The files, in study order.
 
     Raises:
-        OptbenchError: there is no such format, or the folder cannot be written.
+        OptbenchError: there is no such format, style, figure, problem or optimizer, the study
+            cannot have a figure that is named, or the folder cannot be written.
     """
     if format not in get_args(Format):
-        raise OptbenchError(f"no figures in format {format!r}", "use svg or png")
+        raise OptbenchError(f"no figures in format {format!r}", "use svg, png or pdf")
+    request = Request(
+        figures=tuple(figures),
+        problems=tuple(problems),
+        optimizers=tuple(optimizers),
+        sheet=sheet_named(style),
+    )
+    check_request(results, request)
     folder = Path(folder)
     with said_plainly(folder):
+        of_study = dict(study_drawings(results, request))
+        planned = _planned(results, folder, format, request)
         folder.mkdir(parents=True, exist_ok=True)
-        planned = _planned(results, folder, format)
         if results.folder is None or workers == 1:
-            for problem, paths in planned.items():
-                _draw(results, problem, paths)
+            files = [_draw(results, request, *task) for task in planned.items()]
         else:
             spawn = multiprocessing.get_context("spawn")
             ignore = (signal.SIGINT, signal.SIG_IGN)  # the parent is told, and ends its workers
             with ProcessPoolExecutor(workers, spawn, signal.signal, ignore) as pool:
-                stored = itertools.repeat(results.folder)
-                list(pool.map(_draw_stored, stored, planned.keys(), planned.values()))
-        of_study = _draw_study(results, folder, format)
-    return (*(path for paths in planned.values() for path in paths), *of_study)
+                given = itertools.repeat(results.folder), itertools.repeat(request)
+                files = list(pool.map(_draw_stored, *given, planned.keys(), planned.values()))
+        files += [save(draw(), folder / f"{kind}.{format}") for kind, draw in of_study.items()]
+    return tuple(itertools.chain(*files))
 
 
-def _draw_study(results: Results, folder: Path, format: str) -> list[Path]:
-    """Draw what is of no single problem."""
-    curves = tunability(compare_rows(results))
-    if all(len(curve) == 1 for curve in curves.values()):
-        return []
-    path = folder / f"tunability.{format}"
-    save(tunability_figure(curves), path)
-    return [path]
+def _planned(
+    results: Results, folder: Path, format: str, request: Request
+) -> dict[str, dict[str, Path]]:
+    """Problem -> the names of its figures, in order, with their files.
 
-
-def _planned(results: Results, folder: Path, format: str) -> dict[str, list[Path]]:
-    """Problem -> the files of its drawings, in order."""
-    planned: dict[str, list[Path]] = {}
+    Raises:
+        OptbenchError: a figure is asked for that a problem which is named cannot have, or, where
+            none is named, that none has.
+    """
+    wanted = request.figures or OF_PROBLEM
+    if not set(wanted) & set(OF_PROBLEM):
+        return {}
+    labels = [p for p in results.problems if p in (request.problems or results.problems)]
+    having = {p: _kinds(results, p, request) for p in labels}
+    for kind in (kind for kind in request.figures if kind in OF_PROBLEM):
+        lacking = [p for p in labels if kind not in having[p]]
+        if lacking and (request.problems or len(lacking) == len(labels)):
+            fit = [p for p in results.problems if kind in _kinds(results, p, request)]
+            raise refusal(kind, problem_runs(results, lacking[0], request.optimizers), fit)
+    planned: dict[str, dict[str, Path]] = {}
     taken: list[Path] = []
-    for problem in results.problems:
-        planned[problem] = []
-        for kind, _ in drawings(problem_runs(results, problem)):
-            path = folder / f"{_free_name(f'{kind}-{problem}', taken)}.{format}"
-            planned[problem].append(path)
+    for label in labels:
+        planned[label] = {}
+        for kind in (kind for kind in having[label] if kind in wanted):
+            path = folder / f"{_free_name(f'{kind}-{label}', taken)}.{format}"
+            planned[label][kind] = path
             taken.append(path)
     return planned
 
 
-def _draw(results: Results, problem: str, paths: list[Path]) -> None:
-    runs = problem_runs(results, problem)
-    for path, (_, draw) in zip(paths, drawings(runs), strict=True):
-        save(draw(runs), path)
+def _kinds(results: Results, problem: str, request: Request) -> list[str]:
+    return [kind for kind, _ in drawings(problem_runs(results, problem, request.optimizers))]
 
 
-def _draw_stored(stored: Path, problem: str, paths: list[Path]) -> None:
-    _draw(Results.open(stored), problem, paths)
+def _draw(results: Results, request: Request, problem: str, paths: dict[str, Path]) -> list[Path]:
+    """Draw figures of one problem, and give their files."""
+    runs = problem_runs(results, problem, request.optimizers, request.sheet)
+    draws = dict(drawings(runs))
+    return [file for kind, path in paths.items() for file in save(draws[kind](runs), path)]
 
 
-def drawings(runs: ProblemRuns) -> Iterator[tuple[str, Drawing]]:
-    """The figures that a problem has: their names, and what draws them."""
-    if not runs.tuned:
-        return
-    yield "convergence", convergence.convergence
-    if any("learning_rate" in t.trajectory.settings for t in runs.tuned.values()):
-        yield "sensitivity", sensitivity.sensitivity
-    if runs.problem.surface is not None and trajectories.paths_of(runs):
-        yield "trajectories", trajectories.overlay
-        yield "each-trajectory", trajectories.multiples
-    yield from diagnostic_figures(runs)
+def _draw_stored(
+    stored: Path, request: Request, problem: str, paths: dict[str, Path]
+) -> list[Path]:
+    return _draw(Results.open(stored), request, problem, paths)
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure, in the format of its suffix, without a date: equal figures, equal bytes."""
-    kind = path.suffix.removeprefix(".")
-    with style.house_style():
-        style.settle(figure)
-        metadata = {"Date": None} if kind == "svg" else {"Software": None}
-        figure.savefig(path, dpi=RASTER_DPI[kind], metadata=metadata)
+def save(figure: Picture, path: Path) -> list[Path]:
+    """Write a figure, in the format of its suffix, without a date: equal figures, equal bytes.
+
+    Returns:
+        Its file, and that of its caption where the figure does not show it.
+    """
+    kind, sheet = path.suffix.removeprefix("."), figure.sheet
+    with house_style(sheet):
+        settle(figure)
+        dpi = RASTER_DPI[kind] if sheet.captioned else PAPER_DPI
+        figure.savefig(path, dpi=dpi, metadata=_UNDATED[kind])
+    if sheet.captioned:
+        return [path]
+    told = path.with_suffix(".txt")
+    told.write_text("\n".join(figure.caption) + "\n", encoding="utf-8")
+    return [path, told]
 
 
 def _free_name(text: str, taken: list[Path]) -> str:

@@ -18,6 +18,7 @@ from matplotlib.ticker import MaxNLocator
 from optbench.database import said_plainly
 from optbench.figures import save, style
 from optbench.figures.bound_curves import UPPER, Compared, Curve, Panel, panels, with_uppers
+from optbench.figures.sheet import SCREEN
 
 Direction = Literal["upper", "lower", "identity"]
 
@@ -72,7 +73,7 @@ def bound_figure(
     direction: Direction = "upper",
     quantity: str = "",
     uppers: Sequence[Any] = (),
-) -> Figure:
+) -> style.Picture:
     """Observed curves and their bound, one panel per setting.
 
     Runs of one setting start at different places and have different constants, so each has a
@@ -92,7 +93,7 @@ def bound_figure(
     shown = drawn[:MOST_PANELS]
     columns = min(COLUMNS, len(shown))
     rows = math.ceil(len(shown) / columns)
-    styles = _styles(shown)
+    styles = line_styles(shown)
     names = ["bound", "crossed", *(label for label, _ in styles.values())]
     legend_columns = _legend_columns(names)
     legend_height = LEGEND_HEIGHT + LEGEND_ROW * (math.ceil(len(names) / legend_columns) - 1)
@@ -108,7 +109,7 @@ def bound_figure(
         place.set_ylabel(_label(panel, quantity))
     figure.suptitle(f"{style.plain(title)}\n{formula(statement)}")
     precise = any(c.precise for c in comparisons)
-    caption = f"How to read: {_sentence(shown[0], direction, bool(uppers), precise)}."
+    caption = f"How to read: {sentence(shown[0], direction, bool(uppers), precise)}."
     if len(drawn) > len(shown):
         caption += f" {len(shown)} of {len(drawn)} settings are shown."
     style.add_caption(figure, caption, reserve=legend_height)
@@ -116,7 +117,7 @@ def bound_figure(
     return figure
 
 
-def _sentence(panel: Panel, direction: Direction, uppers: bool, precise: bool) -> str:
+def sentence(panel: Panel, direction: Direction, uppers: bool, precise: bool) -> str:
     """How to read a figure."""
     if panel.scale == "zero":
         return _ZERO
@@ -134,7 +135,7 @@ def _label(panel: Panel, quantity: str) -> str:
     }[panel.scale]
 
 
-def _styles(shown: Sequence[Panel]) -> dict[str, tuple[str, dict[str, Any]]]:
+def line_styles(shown: Sequence[Panel]) -> dict[str, tuple[str, dict[str, Any]]]:
     """Legend and line of every name: those of kinds, and one for each other name."""
     names = dict.fromkeys(curve.name for panel in shown for curve in panel.curves)
     known = {name: KINDS[name] for name in KINDS if name in names}
@@ -151,7 +152,7 @@ def _styles(shown: Sequence[Panel]) -> dict[str, tuple[str, dict[str, Any]]]:
 def _legend_columns(names: Iterable[str]) -> int:
     """How many entries of a legend fit side by side."""
     widest = max(len(name) for name in names) + HANDLE_CHARACTERS
-    return max(1, int(style.WIDTH * style.CHARACTERS_PER_INCH / widest))
+    return max(1, SCREEN.letters(SCREEN.width) // widest)
 
 
 def _draw_legend(figure: Figure, axes: np.ndarray, bottom: float, columns: int) -> None:
@@ -214,13 +215,23 @@ def scaled(ratios: np.ndarray, reference: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(drawn) & (drawn > 0), drawn, np.nan)
 
 
-def _height(curve: Curve, panel: Panel) -> np.ndarray:
+def heights(curve: Curve, panel: Panel) -> np.ndarray:
     """[P] where a curve is drawn."""
     if panel.scale == "ratio":
         return curve.ratios
     if panel.scale == "zero":
         return scaled(curve.ratios, np.ones_like(curve.x))
     return scaled(curve.ratios, panel.reference[np.searchsorted(panel.x, curve.x)])
+
+
+def height_range(panel: Panel) -> tuple[float, float] | None:
+    """Lowest and highest that a panel shows; None where all there is."""
+    if panel.scale != "relative":
+        return None
+    seen = np.concatenate([panel.reference, *(heights(curve, panel) for curve in panel.curves)])
+    seen = seen[np.isfinite(seen)]
+    low = max(DEPTH * float(panel.reference.min()), float(seen.min()) / 2)
+    return low, 2 * min(float(seen.max()), 1e6)
 
 
 def _spread(panel: Panel, curve: Curve) -> np.ndarray:
@@ -240,11 +251,9 @@ def _draw_panel(axes: Axes, panel: Panel, styles: dict[str, tuple[str, dict[str,
         axes.set_xticks(panel.x)
     elif panel.axis == "k" and not panel.logarithmic:
         axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
-    seen = [panel.reference]
     for curve in sorted(panel.curves, key=lambda c: c.name == "worst"):
         label, line = styles[curve.name]
-        x, drawn = _spread(panel, curve), _height(curve, panel)
-        seen.append(drawn)
+        x, drawn = _spread(panel, curve), heights(curve, panel)
         few = {"marker": "o", "markersize": 4.5} if np.sum(~np.isnan(drawn)) <= FEW else {}
         axes.plot(x, drawn, **{"linewidth": 1.2, **line, **few}, label=label, zorder=2)
         if curve.name == "worst" and curve.nearest is not None:
@@ -259,12 +268,8 @@ def _draw_panel(axes: Axes, panel: Panel, styles: dict[str, tuple[str, dict[str,
         axes.axhline(panel.reference[0], **line)
     else:
         axes.plot(panel.x, panel.reference, **line)
-    if panel.scale == "relative":
-        heights = np.concatenate(seen)
-        heights = heights[np.isfinite(heights)]
-        lowest, highest = panel.reference.min(), min(heights.max(), 1e6)
-        deepest = float(heights.min())
-        axes.set_ylim(max(DEPTH * lowest, deepest / 2), 2 * highest)
+    if (limits := height_range(panel)) is not None:
+        axes.set_ylim(*limits)
 
 
 def plot_bounds(reports: Iterable[Any], folder: Path) -> None:

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from optbench.errors import OptbenchError
 from optbench.figures import style
+from optbench.figures.sheet import SCREEN, Sheet
 from optbench.records import ProblemRecord, Surface
 
 LOW_SHARE = 0.05  # of the picture lies lower than ten times the lowest level
@@ -59,8 +60,13 @@ def contour_levels(heights: np.ndarray, *, signed: bool) -> np.ndarray:
     return np.concatenate([-levels[::-1], [0.0], levels]) if signed else levels
 
 
-def draw_contours(panel: Axes, problem: ProblemRecord) -> ContourSet:
+def draw_contours(panel: Axes, problem: ProblemRecord, sheet: Sheet = SCREEN) -> ContourSet:
     """Fill the axes with the heights of f, above f*, above its saddle, or above its lowest value.
+
+    Args:
+        panel: to draw on.
+        problem: with a surface.
+        sheet: of the figure.
 
     Raises:
         OptbenchError: the problem has no surface.
@@ -79,7 +85,7 @@ def draw_contours(panel: Axes, problem: ProblemRecord) -> ContourSet:
     filled = panel.contourf(*grid, levels, norm=norm, cmap=colors, extend="both", zorder=-1)
     crossed = levels[(levels > np.nanmin(heights)) & (levels < np.nanmax(heights))]
     if len(crossed):
-        widths = list(np.where(crossed == 0, 2.0, 0.6))
+        widths = list(np.where(crossed == 0, sheet.stroke(2.0), sheet.stroke(0.6)))
         panel.contour(*grid, crossed, colors=LINE_COLOR, linewidths=widths, zorder=-1)
     panel.set_xlim(surface.x[0], surface.x[-1])
     panel.set_ylim(surface.y[0], surface.y[-1])

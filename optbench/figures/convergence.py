@@ -6,23 +6,19 @@ from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from optbench.figures import style
-from optbench.figures.curves import Curve, Fit, curve_over_cost, fit
+from optbench.figures.curves import Curve, Fit, curve_over_cost, fit, merit_scale
+from optbench.figures.lines import BACKGROUND, COST, marked
 from optbench.figures.runs import ProblemRuns, Tuned
-from optbench.records import ProblemRecord
+from optbench.figures.sheet import Sheet
 
 PANEL_HEIGHT = 4.9  # inches
-LABEL_WIDTH = 32  # characters of a legend line
-MARKS = 7  # per curve
 BEYOND_TARGETS = 1e-2  # the axis ends at this share of the hardest target
 ABOVE_START = 30.0  # and at this multiple of the merit at the start
 ESCAPE_LIMITS = (-1.5, 1.3)  # of the merit at a saddle, over its start
-COST = "cost (gradient-equivalents)"
-BACKGROUND = "#CFCFCF"
 
-_AXIS = {
+MERIT_AXIS = {
     "suboptimality": r"$f(x) - f^\ast$",
     "gradient norm": r"$|\nabla f(x)|$",
     "escape": r"$(f(x) - f_{\mathrm{saddle}})\, /\, (f(x_0) - f_{\mathrm{saddle}})$",
@@ -35,43 +31,46 @@ _SENTENCE = {
 }
 
 
-@style.house_style()
-def convergence(runs: ProblemRuns) -> Figure:
+@style.on_its_sheet
+def convergence(runs: ProblemRuns) -> style.Picture:
     """Merit against cost on one problem, each optimizer at its tuned setting.
 
     The median over starts with the range of all starts as a band, and the fitted rate, dashed,
     where there is one. More optimizers than `style.PER_PANEL` go to several panels, which show
     the others in gray.
     """
-    groups = runs.panels
+    groups, sheet = runs.panels, runs.sheet
     curves = {name: _drawn_curve(tuned) for name, tuned in runs.tuned.items()}
     fits = {name: fit(tuned, runs.problem) for name, tuned in runs.tuned.items()}
-    figure = style.new_figure(PANEL_HEIGHT * len(groups))
+    legends = sum(style.legend_height(sheet, group) for group in groups)
+    figure = style.new_figure(sheet.scale * PANEL_HEIGHT * len(groups) + legends, sheet=sheet)
     panels = figure.subplots(len(groups), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
     for panel, group in zip(panels, groups, strict=True):
-        _background(panel, [curve for name, curve in curves.items() if name not in group])
+        others = [curve for name, curve in curves.items() if name not in group]
+        _background(panel, others, sheet)
         for name in runs.ranked:
             if name in group:
                 _draw(panel, runs, name, curves[name], fits[name])
-        panel.legend(loc="upper left", bbox_to_anchor=(1.02, 1.0), labelspacing=0.7)
-        _dress(panel, runs.problem, runs.tuned, curves)
+        style.add_legend(panel, sheet, [name for name in runs.ranked if name in group])
+        _dress(panel, runs, curves)
     panels[-1].set_xlabel(COST)
-    panels[0].set_title(style.wrapped(runs.problem.label, 60), loc="left", fontweight="bold")
-    style.add_caption(figure, _caption(runs), runs.missing)
+    style.set_title(figure, panels[0], runs.problem.label)
+    told = {name: facts_of(tuned, fits[name]) for name, tuned in runs.tuned.items()}
+    texts = _caption(runs), runs.missing, *style.told_facts(sheet, told)
+    style.add_caption(figure, *texts)
     return figure
 
 
 def _drawn_curve(tuned: Tuned) -> Curve:
     curve = curve_over_cost(tuned.trajectory, tuned.setting)
-    if tuned.trajectory.merit != "escape":
-        return curve
-    scale = float(np.median(np.abs(tuned.trajectory.initial_merit))) or 1.0
+    scale = merit_scale(tuned.trajectory)
     return Curve(curve.cost, curve.median / scale, curve.low / scale, curve.high / scale)
 
 
-def _background(panel: Axes, others: list[Curve]) -> None:
+def _background(panel: Axes, others: list[Curve], sheet: Sheet) -> None:
+    look = {"color": BACKGROUND, "linewidth": sheet.stroke(1.2), "zorder": 1}
     for other in others:
-        panel.plot(other.cost, _finite(other.median), color=BACKGROUND, linewidth=1.2, zorder=1)
+        panel.plot(other.cost, _finite(other.median), **look)
 
 
 def _draw(panel: Axes, runs: ProblemRuns, name: str, curve: Curve, fitted: Fit) -> None:
@@ -82,20 +81,14 @@ def _draw(panel: Axes, runs: ProblemRuns, name: str, curve: Curve, fitted: Fit) 
         _finite(curve.median),
         **look.line,
         markevery=marked(curve.cost, place / style.PER_PANEL),
-        label=legend_label(name, tuned, fitted),
+        label=style.entry(runs.sheet, name, *facts_of(tuned, fitted)),
         zorder=3,
     )
     if len(tuned.trajectory.seeds) > 1:
         low, high = _finite(curve.low), _finite(curve.high)
         panel.fill_between(curve.cost, low, high, color=look.color, alpha=0.15, linewidth=0)
-    panel.plot(fitted.cost, fitted.merit, color="black", linestyle=(0, (3, 2)), lw=1.3, zorder=4)
-
-
-def marked(cost: np.ndarray, offset: float) -> list[int]:
-    """Indices of about `MARKS` points, log-spaced in cost and moved by a share of their spacing."""
-    places = (np.arange(MARKS) + offset) / MARKS
-    costs = cost[0] * (cost[-1] / cost[0]) ** places
-    return [int(i) for i in np.unique(np.searchsorted(cost, costs * (1 - 1e-12)))]
+    line = {"color": "black", "linestyle": (0, (3, 2)), "linewidth": runs.sheet.stroke(1.3)}
+    panel.plot(fitted.cost, fitted.merit, **line, zorder=4)
 
 
 def _finite(values: np.ndarray) -> np.ndarray:
@@ -103,36 +96,31 @@ def _finite(values: np.ndarray) -> np.ndarray:
     return np.minimum(values, 1e250)
 
 
-def legend_label(name: str, tuned: Tuned, fitted: Fit) -> str:
-    """The name of an optimizer, its best setting, its rate, and how many starts it loses."""
-    facts = [tuned.setting_text, "" if tuned.trajectory.merit == "escape" else fitted.text]
-    if tuned.trajectory.merit == "escape":
-        facts.append(tuned.outcome(tuned.median_start))
-    lines = [style.wrapped(name, LABEL_WIDTH), "   " + " · ".join(filter(None, facts))]
-    if lost := tuned.failures_text:
-        lines.append("   " + lost)
-    return "\n".join(lines)
+def facts_of(tuned: Tuned, fitted: Fit) -> tuple[str, str]:
+    """The tuned setting of an optimizer and its rate, and how many starts it loses."""
+    escapes = tuned.trajectory.merit == "escape"
+    facts = [tuned.setting_text, tuned.outcome(tuned.median_start) if escapes else fitted.text]
+    return " · ".join(filter(None, facts)), tuned.failures_text
 
 
-def _dress(
-    panel: Axes, problem: ProblemRecord, tuned: Mapping[str, Tuned], curves: Mapping[str, Curve]
-) -> None:
-    merit = problem.merit
-    panel.set_ylabel(_AXIS[merit])
+def _dress(panel: Axes, runs: ProblemRuns, curves: Mapping[str, Curve]) -> None:
+    problem, merit = runs.problem, runs.problem.merit
+    panel.set_ylabel(MERIT_AXIS[merit])
     panel.set_xscale("log")
     if merit == "escape":
+        thin = {"color": "black", "linewidth": runs.sheet.stroke(0.8)}
         panel.set_ylim(*ESCAPE_LIMITS)
-        panel.axhline(0, color="black", linewidth=0.8)
-        panel.axhline(-1, color="black", linewidth=0.8, linestyle=":")
+        panel.axhline(0, **thin)
+        panel.axhline(-1, **thin, linestyle=":")
         return
     panel.set_yscale("log")
-    low, high = merit_limits(tuned, curves, problem.noise_floor)
+    low, high = merit_limits(runs.tuned, curves, problem.noise_floor)
     panel.set_ylim(low, high)
     if problem.noise_floor > low and merit == "suboptimality":
         panel.axhspan(low, problem.noise_floor, color="#F0E4E4", zorder=0)
         panel.text(
             0.01, problem.noise_floor, "noise floor", transform=panel.get_yaxis_transform(),
-            va="top", fontsize=style.CAPTION_SIZE, color="#7A4040",
+            va="top", fontsize=runs.sheet.caption_size, color="#7A4040",
         )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 
 from optbench.figures.runs import Tuned
-from optbench.rates import Abstention, Rate
+from optbench.rates import WINDOW_START, Abstention, Kind, Rate
 from optbench.records import ProblemRecord
 from optbench.regimes import observed_rate
 from optbench.trajectory import Status, Trajectory
@@ -19,10 +19,10 @@ _LOST = (Status.DIVERGED, Status.NON_FINITE, Status.CRASHED, Status.INTERRUPTED)
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Curve:
-    """The merit over all starts at one setting.
+    """The merit, or what else is drawn, over all starts at one setting.
 
     Attributes:
-        cost: [G] gradient-equivalents: all costs at which a start was logged.
+        cost: [G] gradient-equivalents, or another axis: all costs at which a start was logged.
         median: [G] over starts; infinite where half of them or more are lost.
         low: [G] the best start.
         high: [G] the worst start, infinite where one is lost.
@@ -47,7 +47,19 @@ def curve_over_cost(trajectory: Trajectory, setting: int) -> Curve:
         trajectory: all lanes.
         setting: index of the setting.
     """
-    costs, merits = trajectory.cost[:, setting], trajectory.merit_values[:, setting]
+    return curve_over(trajectory, setting, trajectory.cost, trajectory.merit_values)
+
+
+def curve_over(trajectory: Trajectory, setting: int, axis: np.ndarray, values: np.ndarray) -> Curve:
+    """As `curve_over_cost`, of any quantity over any axis; lanes end where they do there.
+
+    Args:
+        trajectory: all lanes.
+        setting: index of the setting.
+        axis: [S, H, T] what takes the place of the cost, ascending.
+        values: [S, H, T] what takes the place of the merit.
+    """
+    costs, merits = axis[:, setting], values[:, setting]
     met = _first_met(trajectory, setting)
     ends = np.minimum(met, trajectory.last[:, setting]) + 1
     grid = np.unique(np.concatenate([c[:end] for c, end in zip(costs, ends, strict=True)]))
@@ -105,11 +117,13 @@ class Fit:
 
     Attributes:
         rate: the rate, or why there is none.
-        cost: [2 or more] gradient-equivalents along the line; empty without a line.
+        steps: [2 or more] steps along the line; empty without a line.
+        cost: gradient-equivalents there.
         merit: the line there.
     """
 
     rate: Rate | Abstention
+    steps: np.ndarray
     cost: np.ndarray
     merit: np.ndarray
 
@@ -136,34 +150,82 @@ def _factor(factor: float) -> str:
 def fit(tuned: Tuned, problem: ProblemRecord) -> Fit:
     """The rate over all starts, and the line of a linear or sublinear one along the median start.
 
+    Args:
+        tuned: runs and their tuned setting.
+        problem: its record.
+    """
+    return fitted_line(tuned, observed_rate(tuned.trajectory, tuned.setting, problem))
+
+
+def fitted_line(tuned: Tuned, rate: Rate | Abstention) -> Fit:
+    """The line of a rate that was observed, if it is linear or sublinear, along the median start.
+
     The line runs through the middle of the errors in the late part of the window, and is drawn
     where it is within a factor `CLOSE` of them.
 
     Args:
         tuned: runs and their tuned setting.
-        problem: its record.
+        rate: over all starts.
     """
-    trajectory, nothing = tuned.trajectory, np.array([])
-    rate = observed_rate(trajectory, tuned.setting, problem)
+    nothing = np.array([])
+    without = Fit(rate, nothing, nothing, nothing)
     if isinstance(rate, Abstention) or rate.kind == "superlinear":
-        return Fit(rate, nothing, nothing)
-    start = tuned.median_start
+        return without
+    trajectory, start = tuned.trajectory, tuned.median_start
     errors = trajectory.merit_values[start, tuned.setting]
-    return Fit(rate, *_line(trajectory, errors, start, tuned.setting, rate))
-
-
-def _line(
-    trajectory: Trajectory, errors: np.ndarray, start: int, setting: int, rate: Rate
-) -> tuple[np.ndarray, np.ndarray]:
-    """Cost and error along the window of a rate, at the level of the errors in its late part."""
     first, last = rate.window
     inside = (trajectory.steps >= first) & (trajectory.steps <= last) & (errors > 0)
     if not inside.any():  # this start is none of those whose rate it is
-        return np.array([]), np.array([])
+        return without
     steps = trajectory.steps[inside].astype(float)
-    linear = rate.kind == "linear"
-    shape = steps * np.log(rate.estimate) if linear else -rate.estimate * np.log(steps)
+    shape = log_shape(rate.kind, rate.estimate, steps)
     offsets = np.log(errors[inside]) - shape
     level = np.median(offsets[steps >= steps[0] + LATE_SHARE * (steps[-1] - steps[0])])
     close = np.abs(offsets - level) <= np.log(CLOSE)
-    return trajectory.cost[start, setting, inside][close], np.exp(level + shape)[close]
+    cost = trajectory.cost[start, tuned.setting, inside]
+    return Fit(rate, steps[close], cost[close], np.exp(level + shape)[close])
+
+
+def log_shape(kind: Kind, value: float, steps: np.ndarray) -> np.ndarray:
+    """log e of a linear or sublinear rate over steps, but for a constant: k log q or -p log k."""
+    return steps * np.log(value) if kind == "linear" else -value * np.log(steps)
+
+
+def theory_line(tuned: Tuned, kind: Kind, value: float | None, fitted: Fit) -> Fit | None:
+    """The slope that theory tells, from where the fitted line starts, to the median start's end.
+
+    Theory of rates tells no level. Without a fitted line it starts where the error is down by
+    10 %, as the window of a rate does.
+
+    Args:
+        tuned: runs and their tuned setting.
+        kind: of the rate of the merit.
+        value: q or p; None where it is not known.
+        fitted: the line of the rate that was observed.
+
+    Returns:
+        The line, under the rate observed; None where there is none: of an order, say.
+    """
+    if value is None or kind == "superlinear":
+        return None
+    trajectory, lane = tuned.trajectory, (tuned.median_start, tuned.setting)
+    errors, steps = trajectory.merit_values[lane], trajectory.steps.astype(float)
+    with np.errstate(invalid="ignore"):
+        begun = (steps >= 1) & (errors > 0) & (errors <= WINDOW_START * errors[0])
+    if len(fitted.steps):
+        first, height = fitted.steps[0], fitted.merit[0]
+    elif begun.any():
+        first, height = steps[begun][0], errors[begun][0]
+    else:
+        return None
+    along = (steps >= first) & (np.arange(len(steps)) <= trajectory.last[lane])
+    shape = log_shape(kind, value, steps[along])
+    merit = height * np.exp(shape - shape[0])
+    return Fit(fitted.rate, steps[along], trajectory.cost[lane][along], merit)
+
+
+def merit_scale(trajectory: Trajectory) -> float:
+    """What the merit is drawn over: its size at the start at a saddle, else 1."""
+    if trajectory.merit != "escape":
+        return 1.0
+    return float(np.median(np.abs(trajectory.initial_merit))) or 1.0

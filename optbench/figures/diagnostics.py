@@ -9,12 +9,12 @@ from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from optbench.figures import style
-from optbench.figures.convergence import LABEL_WIDTH, marked
+from optbench.figures.lines import marked
 from optbench.figures.runs import ProblemRuns, Tuned
+from optbench.figures.sheet import Sheet
 from optbench.health import (
     EXPLODING,
     LOW_PRECISIONS,
@@ -25,10 +25,11 @@ from optbench.health import (
 )
 
 PANEL_HEIGHT = 2.5  # inches
-MOST_LEAVES = 4  # side by side
+MOST_LEAVES = {"screen": 4, "paper": 2}  # side by side on a sheet
 LEGEND_COLUMNS, LEGEND_LINE = 3, 0.5  # below them: side by side, and inches of an optimizer
 MARGIN = 3.3  # of a logarithmic axis beyond its values, a factor: a power of ten lies on it
 LINEAR_DECADES = 2  # below the largest value of an axis with a sign, where it turns linear
+RING = 60**0.5  # points across
 LOWEST = 1e-20  # no logarithmic axis goes further down
 
 Scale = Literal["log", "linear", "symlog"]
@@ -79,19 +80,16 @@ def relative_sharpness(tuned: Tuned) -> np.ndarray | None:
     return None
 
 
-def diagnostic_figures(runs: ProblemRuns) -> Iterator[tuple[str, Callable[[ProblemRuns], Figure]]]:
+def diagnostic_figures(
+    runs: ProblemRuns,
+) -> Iterator[tuple[str, Callable[[ProblemRuns], style.Picture]]]:
     """The figures of what was measured: their names, and what draws them."""
     if is_measured(runs):
-        yield "gradient-health", gradient_health
-        yield "sharpness", sharpness
-        yield "steps", steps
-        yield "underflow", underflow
-        yield "parameters", functools.partial(leaves, of="params")
-        yield "gradients", functools.partial(leaves, of="gradient")
+        yield from DIAGNOSTICS.items()
 
 
-@style.house_style()
-def gradient_health(runs: ProblemRuns) -> Figure:
+@style.on_its_sheet
+def gradient_health(runs: ProblemRuns) -> style.Picture:
     """The gradient norm over steps, with the limits of health and the spikes."""
     panel = Panel(
         values=lambda tuned: tuned.trajectory.gradient_norm[0, tuned.setting],
@@ -108,8 +106,8 @@ def gradient_health(runs: ProblemRuns) -> Figure:
     return _draw(runs, [[panel]], told, height=2 * PANEL_HEIGHT)
 
 
-@style.house_style()
-def sharpness(runs: ProblemRuns) -> Figure:
+@style.on_its_sheet
+def sharpness(runs: ProblemRuns) -> style.Picture:
     """The sharpness over steps, alone and over the threshold of each method."""
     plain = Panel(
         values=lambda tuned: measured(tuned, "sharpness"),
@@ -131,8 +129,8 @@ def sharpness(runs: ProblemRuns) -> Figure:
     return _draw(runs, [[plain], [relative]], told)
 
 
-@style.house_style()
-def steps(runs: ProblemRuns) -> Figure:
+@style.on_its_sheet
+def steps(runs: ProblemRuns) -> style.Picture:
     """Direction and size of each step, and the share of steps whose gradient was clipped."""
     cosine = functools.partial(Panel, limits=(-1.08, 1.08), levels=((0.0, ""),))
     panels = [cosine(values=_named("step_cosine_gradient"), label="cosine to\n$-$gradient")]
@@ -141,7 +139,7 @@ def steps(runs: ProblemRuns) -> Figure:
     ratio = _named("update_ratio")
     panels.append(Panel(values=ratio, label="step / parameters\n(norms)", scale="log"))
     share = {"label": "share of steps\nclipped", "limits": (-0.04, 1.04)}
-    turned = {"label": "cosine to\nunclipped", "limits": (-0.04, 1.04)}
+    turned = {"label": "cosine to\nunclipped", "limits": (-1.08, 1.08)}
     for name, facts in (("clipped_fraction", share), ("clipping_cosine", turned)):
         if _is_known(runs, name):
             panels.append(Panel(values=_named(name), **facts))
@@ -153,8 +151,8 @@ def steps(runs: ProblemRuns) -> Figure:
     return _draw(runs, [[panel] for panel in panels], told)
 
 
-@style.house_style()
-def underflow(runs: ProblemRuns) -> Figure:
+@style.on_its_sheet
+def underflow(runs: ProblemRuns) -> style.Picture:
     """The share of gradient entries that low precision loses."""
     panels = [
         Panel(values=_named(f"underflow_{name}"), label=name, limits=(-0.04, 1.04))
@@ -167,8 +165,8 @@ def underflow(runs: ProblemRuns) -> Figure:
     return _draw(runs, [[panel] for panel in panels], told)
 
 
-@style.house_style()
-def leaves(runs: ProblemRuns, of: Literal["params", "gradient"]) -> Figure:
+@style.on_its_sheet
+def leaves(runs: ProblemRuns, of: Literal["params", "gradient"]) -> style.Picture:
     """Mean, standard deviation, minimum, maximum and norm of each leaf, the first few leaves.
 
     Args:
@@ -176,6 +174,7 @@ def leaves(runs: ProblemRuns, of: Literal["params", "gradient"]) -> Figure:
         of: leaves of the parameters or of the gradient.
     """
     places = leaf_names(runs, of)
+    most = MOST_LEAVES[runs.sheet.name]
     scale: dict[str, Scale] = {"std": "log", "norm": "log"}
     rows = [
         [
@@ -185,14 +184,14 @@ def leaves(runs: ProblemRuns, of: Literal["params", "gradient"]) -> Figure:
                 scale=scale.get(statistic, "symlog" if of == "gradient" else "linear"),
                 title=style.plain(place.partition("/")[2]) if row == 0 else "",
             )
-            for column, place in enumerate(places[:MOST_LEAVES])
+            for column, place in enumerate(places[:most])
         ]
         for row, statistic in enumerate(STATISTICS)
     ]
     what = "parameters" if of == "params" else "gradient"
     told = f"statistics over the entries of each array of the {what}"
-    if len(places) > MOST_LEAVES:
-        told += f", of which {len(places) - MOST_LEAVES} more are in the results"
+    if len(places) > most:
+        told += f", of which {len(places) - most} more are in the results"
     return _draw(runs, rows, told, height=0.75 * PANEL_HEIGHT)
 
 
@@ -216,11 +215,14 @@ def _named(name: str) -> Callable[[Tuned], np.ndarray | None]:
 
 def _draw(
     runs: ProblemRuns, rows: Sequence[Sequence[Panel]], told: str, height: float = PANEL_HEIGHT
-) -> Figure:
+) -> style.Picture:
     """Rows of panels, over again for each block of optimizers that colors can tell apart."""
-    groups = [group for group in runs.panels if group]
-    below = LEGEND_LINE * -(-len(runs.tuned) // LEGEND_COLUMNS) if len(rows[0]) > 1 else 0.0
-    figure = style.new_figure(height * len(rows) * len(groups) + 0.9 + below)
+    groups, sheet = [group for group in runs.panels if group], runs.sheet
+    wide = sheet.beside and len(rows[0]) > 1
+    below = LEGEND_LINE * -(-len(runs.tuned) // LEGEND_COLUMNS) if wide else 0.0
+    above = style.legend_height(sheet, list(runs.tuned)) + (0.9 if sheet.titled else 0.3)
+    total = sheet.scale * height * len(rows) * len(groups) + above + below
+    figure = style.new_figure(total, sheet=sheet)
     shape = len(rows) * len(groups), len(rows[0])
     grid = figure.subplots(*shape, sharex=True, squeeze=False)
     for index, group in enumerate(groups):
@@ -228,10 +230,10 @@ def _draw(
             for axes, panel in zip(grid[index * len(rows) + row], panels, strict=True):
                 for name in group:
                     _line(axes, runs, name, panel)
-                _dress(axes, panel)
+                _dress(axes, panel, sheet)
     for axes in grid[-1]:
         axes.set_xlabel("step")
-    figure.suptitle(style.wrapped(runs.problem.label, 60), x=0.02, ha="left", fontweight="bold")
+    style.set_title(figure, None, runs.problem.label, x=0.02, ha="left")
     names = [name for group in groups for name in group]
     absent = [n for n in names if all(p.values(runs.tuned[n]) is None for r in rows for p in r)]
     lines = {line.get_label(): line for axes in grid.flat for line in axes.get_lines()}
@@ -239,19 +241,22 @@ def _draw(
     first = "the first start, each optimizer at its tuned setting"
     unmeasured = f"Not measured: {', '.join(absent)}." if absent else ""
     texts = f"How to read: {first}; {told}.", unmeasured, runs.missing
-    style.add_caption(figure, *texts, reserve=below)
+    settings = {name: [runs.tuned[name].setting_text] for name in names if name not in absent}
+    style.add_caption(figure, *texts, *style.told_facts(sheet, settings), reserve=below)
     if below:
-        above = style.caption_height(*texts) / figure.get_size_inches()[1]
-        place = {"loc": "lower center", "bbox_to_anchor": (0.5, above), "ncols": LEGEND_COLUMNS}
+        foot = style.caption_height(*texts, sheet=sheet) / figure.get_size_inches()[1]
+        place = {"loc": "lower center", "bbox_to_anchor": (0.5, foot), "ncols": LEGEND_COLUMNS}
         figure.legend(handles=shown, **place)
-    else:
+    elif sheet.beside:
         figure.legend(handles=shown, loc="outside right upper", labelspacing=0.7)
+    else:
+        columns = style.legend_columns(sheet, names)
+        figure.legend(handles=shown, loc="outside upper left", ncols=columns, **style.TIGHT)
     return figure
 
 
 def _legend(runs: ProblemRuns, name: str) -> str:
-    facts = runs.tuned[name].setting_text
-    return style.wrapped(name, LABEL_WIDTH) + (f"\n   {facts}" if facts else "")
+    return style.entry(runs.sheet, name, runs.tuned[name].setting_text)
 
 
 def _line(axes: Axes, runs: ProblemRuns, name: str, panel: Panel) -> None:
@@ -268,11 +273,12 @@ def _line(axes: Axes, runs: ProblemRuns, name: str, panel: Panel) -> None:
     axes.plot(at, values, **look.line, markevery=every, label=_legend(runs, name), zorder=3)
     ringed = None if panel.marks is None else panel.marks(tuned)
     if ringed is not None:
-        rings = {"marker": "o", "s": 60, "facecolors": "none", "edgecolors": "black"}
+        area = runs.sheet.stroke(RING) ** 2
+        rings = {"marker": "o", "s": area, "facecolors": "none", "edgecolors": "black"}
         axes.scatter(at[ringed == 1], values[ringed == 1], **rings, zorder=4)
 
 
-def _dress(axes: Axes, panel: Panel) -> None:
+def _dress(axes: Axes, panel: Panel, sheet: Sheet) -> None:
     lines = axes.get_lines()
     last = max(float(np.asarray(line.get_xdata()).max()) for line in lines)
     axes.set_xscale("symlog", linthresh=1, linscale=0.3)
@@ -283,10 +289,10 @@ def _dress(axes: Axes, panel: Panel) -> None:
     drawn = np.concatenate([np.asarray(line.get_ydata(), float) for line in lines])
     _scale(axes, panel, np.append(drawn[~np.isnan(drawn)], [at for at, _ in panel.levels]))
     for height, name in panel.levels:
-        axes.axhline(height, color="black", linewidth=1.0, linestyle=":", zorder=2)
+        axes.axhline(height, color="black", linewidth=sheet.stroke(1.0), linestyle=":", zorder=2)
         axes.text(
             0.99, height, name, transform=axes.get_yaxis_transform(), ha="right", va="bottom",
-            fontsize=style.CAPTION_SIZE, zorder=5,
+            fontsize=sheet.caption_size, zorder=5,
             bbox={"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 1.0},
         )  # fmt: skip
 
@@ -307,3 +313,13 @@ def _scale(axes: Axes, panel: Panel, heights: np.ndarray) -> None:
         axes.set_ylim(low / MARGIN, high * MARGIN)
     if panel.limits is not None:
         axes.set_ylim(*panel.limits)
+
+
+DIAGNOSTICS: dict[str, Callable[[ProblemRuns], style.Picture]] = {
+    "gradient-health": gradient_health,
+    "sharpness": sharpness,
+    "steps": steps,
+    "underflow": underflow,
+    "parameters": functools.partial(leaves, of="params"),
+    "gradients": functools.partial(leaves, of="gradient"),
+}

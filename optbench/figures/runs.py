@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from optbench import metrics
 from optbench.errors import unknown_name
+from optbench.figures.sheet import SCREEN, Sheet
 from optbench.figures.style import PER_PANEL, Style, assign_styles, plain, power_of_ten
 from optbench.records import ProblemRecord
 from optbench.results import Results
+from optbench.summary.pairs import shown_target
 from optbench.tracks import evaluation, headline_index, tuning
 from optbench.trajectory import FAILURES, Trajectory
 
@@ -20,13 +22,12 @@ from optbench.trajectory import FAILURES, Trajectory
 class Tuned:
     """One optimizer on one problem, and the setting that it was tuned to there.
 
-    It has the smallest median cost, over the seeds of tuning, to the hardest target that most
-    starts reach at some setting.
+    It has the smallest median cost to one target over the seeds of tuning.
 
     Attributes:
         trajectory: the lanes of the seeds that it is judged by.
         setting: index of the setting.
-        target: index of the target that decided; the easiest one where none is reached.
+        target: index of the target that decided.
         cost: median cost to it, infinite where half of the starts or more fail.
     """
 
@@ -69,16 +70,19 @@ class Tuned:
         return f"{power_of_ten(float(self.trajectory.targets[hardest]))} in {steps}"
 
 
-def tune(trajectory: Trajectory, trials: int = 0) -> Tuned:
+def tune(trajectory: Trajectory, trials: int = 0, target: int | None = None) -> Tuned:
     """The runs that an optimizer is judged by, with the setting that it was tuned to.
 
     Args:
         trajectory: all lanes.
         trials: how many settings are trials; 0 where all are.
+        target: index of the one to tune for; the hardest that most starts reach at some setting,
+            or the easiest where none is reached, if not given.
     """
     judged = evaluation(trajectory)
     tried = trials or judged.value.shape[1]
-    target = metrics.hardest_target(tuning(trajectory).hit_costs[:, :tried]) or 0
+    if target is None:
+        target = metrics.hardest_target(tuning(trajectory).hit_costs[:, :tried]) or 0
     index = headline_index(trajectory, trials, target)
     cost = metrics.best_setting(judged.hit_costs[:, [index]])[target].median
     return Tuned(trajectory=judged, setting=index, target=target, cost=cost)
@@ -91,14 +95,18 @@ class ProblemRuns:
     Attributes:
         problem: its record.
         tuned: optimizer -> its runs, in study order; finished cells only.
-        styles: optimizer -> its style, for all of the study.
+        styles: optimizer -> its style, for all that are shown of the study.
         missing: what is not drawn, and why, in one line as plain text; empty if nothing.
+        sheet: that they are drawn on.
+        are_named: whether somebody named these optimizers: then none is left out for its family.
     """
 
     problem: ProblemRecord
     tuned: Mapping[str, Tuned]
     styles: Mapping[str, Style]
     missing: str = ""
+    sheet: Sheet = SCREEN
+    are_named: bool = False
 
     @property
     def panels(self) -> list[list[str]]:
@@ -110,21 +118,20 @@ class ProblemRuns:
 
     @property
     def ranked(self) -> tuple[str, ...]:
-        """The optimizers: harder targets first, then cheaper ones, then in study order."""
-
-        def rank(optimizer: str) -> tuple[bool, int, float]:
-            runs = self.tuned[optimizer]
-            return not np.isfinite(runs.cost), -runs.target, runs.cost
-
-        return tuple(sorted(self.tuned, key=rank))
+        """The optimizers: cheaper ones first, then in study order."""
+        return tuple(sorted(self.tuned, key=lambda optimizer: self.tuned[optimizer].cost))
 
 
-def problem_runs(results: Results, problem: str) -> ProblemRuns:
-    """What the figures of one problem draw.
+def problem_runs(
+    results: Results, problem: str, optimizers: Sequence[str] = (), sheet: Sheet = SCREEN
+) -> ProblemRuns:
+    """What the figures of one problem draw, at the settings that the table of the study tells.
 
     Args:
         results: of a study.
         problem: label of one of its problems.
+        optimizers: labels of those that are shown; all if none is given.
+        sheet: that they are drawn on.
 
     Raises:
         OptbenchError: the study has no such problem.
@@ -132,13 +139,18 @@ def problem_runs(results: Results, problem: str) -> ProblemRuns:
     if problem not in results.problems:
         known = list(results.problems)
         raise unknown_name("problem", problem, known, f"the study has {', '.join(known)}")
+    shown = [o for o in results.optimizers if not optimizers or o in optimizers]
     found = {o: results.trajectory(problem, o) for o in results.optimizers}
-    cells = {cell.optimizer: cell for cell in results.cells if cell.problem == problem}
+    logs = {o: log for o, log in found.items() if log is not None}
+    trials = {c.optimizer: c.trials for c in results.cells if c.problem == problem}
+    target, _ = shown_target([*logs.values()], [trials[o] for o in logs], results.target)
     return ProblemRuns(
         problem=results.problems[problem],
-        tuned={o: tune(log, cells[o].trials) for o, log in found.items() if log is not None},
-        styles=assign_styles(results.optimizers),
-        missing=_missing(results, problem, [o for o, t in found.items() if t is None]),
+        tuned={o: tune(logs[o], trials[o], target) for o in shown if o in logs},
+        styles=assign_styles(shown),
+        missing=_missing(results, problem, [o for o in shown if o not in logs]),
+        sheet=sheet,
+        are_named=bool(optimizers),
     )
 
 

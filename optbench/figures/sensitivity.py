@@ -6,11 +6,10 @@ import dataclasses
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from optbench import metrics
 from optbench.figures import style
-from optbench.figures.convergence import BACKGROUND, LABEL_WIDTH
+from optbench.figures.lines import BACKGROUND
 from optbench.figures.runs import ProblemRuns
 from optbench.trajectory import Trajectory
 
@@ -73,8 +72,8 @@ def common_target(runs: ProblemRuns) -> int:
     return middle if middle >= 0 else ordered[0]
 
 
-@style.house_style()
-def sensitivity(runs: ProblemRuns) -> Figure:
+@style.on_its_sheet
+def sensitivity(runs: ProblemRuns) -> style.Picture:
     """Expected cost to one stated target against the learning rate, on one problem.
 
     A strip above the axes shows the learning rates at which no start reaches the target. Methods
@@ -84,10 +83,12 @@ def sensitivity(runs: ProblemRuns) -> Figure:
     """
     target = common_target(runs)
     lines = {n: sensitivity_to_rate(t.trajectory, target) for n, t in runs.tuned.items()}
-    groups = runs.panels
-    strips = [ROW_HEIGHT * (len(group) + 1) for group in groups]
-    figure = style.new_figure(PANEL_HEIGHT * len(groups) + sum(strips))
-    ratios = [height for strip in strips for height in (strip, PANEL_HEIGHT)]
+    groups, sheet = runs.panels, runs.sheet
+    strips = [sheet.stroke(ROW_HEIGHT) * (len(group) + 1) for group in groups]
+    height = sheet.scale * PANEL_HEIGHT
+    above = sum(strips) + sum(style.legend_height(sheet, group) for group in groups)
+    figure = style.new_figure(height * len(groups) + above, sheet=sheet)
+    ratios = [part for strip in strips for part in (strip, height)]
     axes = figure.subplots(
         2 * len(groups), 1, sharex=True, squeeze=False, height_ratios=ratios
     )[:, 0]  # fmt: skip
@@ -97,14 +98,18 @@ def sensitivity(runs: ProblemRuns) -> Figure:
         _background(panel, [line for name, line in lines.items() if name not in group])
         rows = [name for name in group if len(lines[name].learning_rates)]
         for name in group:
-            _draw(panel, runs.styles[name], name, lines[name])
+            _draw(
+                panel, runs.styles[name], style.entry(sheet, name, facts(lines[name])), lines[name]
+            )
         for row, name in enumerate(rows):
             _draw_failures(strip, runs.styles[name], lines[name], row)
+        style.add_legend(panel, sheet, group, above=strip)
         _dress(panel, strip, runs, target, len(rows))
     _limit(axes[1], list(lines.values()))
-    axes[0].set_title(style.wrapped(runs.problem.label, 60), loc="left", fontweight="bold")
+    style.set_title(figure, axes[0], runs.problem.label)
     axes[-1].set_xlabel("learning rate")
-    style.add_caption(figure, _caption(runs), runs.missing)
+    told = style.told_facts(sheet, {name: [facts(line)] for name, line in lines.items()})
+    style.add_caption(figure, _caption(runs), runs.missing, *told)
     return figure
 
 
@@ -121,8 +126,7 @@ def _background(panel: Axes, others: list[Sensitivity]) -> None:
             panel.axhline(line.best, color=BACKGROUND, zorder=1)
 
 
-def _draw(panel: Axes, look: style.Style, name: str, line: Sensitivity) -> None:
-    label = f"{style.wrapped(name, LABEL_WIDTH)}\n   {facts(line)}"
+def _draw(panel: Axes, look: style.Style, label: str, line: Sensitivity) -> None:
     if len(line.learning_rates):
         drawn = look.line if line.alone else {**look.line, "linestyle": "none"}
         panel.plot(line.learning_rates, _finite(line.costs), **drawn, label=label, zorder=3)
@@ -154,7 +158,6 @@ def _dress(panel: Axes, strip: Axes, runs: ProblemRuns, target: int, rows: int) 
     fraction = next(iter(runs.tuned.values())).trajectory.targets[target] if runs.tuned else 1.0
     aim = "escape" if runs.problem.merit == "escape" else style.power_of_ten(float(fraction))
     panel.set_ylabel(f"expected cost to {aim}\n(gradient-equivalents)")
-    panel.legend(loc="upper left", bbox_to_anchor=(1.02, 1.0), labelspacing=0.7)
     strip.set_ylim(rows - 0.2, -0.8)
     strip.set_yticks([])
     strip.grid(False)
@@ -163,7 +166,7 @@ def _dress(panel: Axes, strip: Axes, runs: ProblemRuns, target: int, rows: int) 
     strip.set_facecolor("#F6EFEF")
     strip.set_ylabel("not\nreached", rotation=0, ha="right", va="center", color="#7A4040")
     if edge := stability_edge(runs):
-        panel.axvline(edge, color="black", linewidth=1.0, linestyle=":")
+        panel.axvline(edge, color="black", linewidth=runs.sheet.stroke(1.0), linestyle=":")
         panel.annotate(
             f"$2/L$ = {edge:.2g}", (edge, 0.98), xycoords=("data", "axes fraction"),
             xytext=(-4, 0), textcoords="offset points", ha="right", va="top", rotation=90,

@@ -4,27 +4,40 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import re
 import textwrap
-from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar, runtime_checkable
 
 import matplotlib.style
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cbook import is_math_text
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.textpath import text_to_path
 from matplotlib.transforms import Bbox
 
 from optbench.figures.families import representatives
+from optbench.figures.sheet import SCREEN, Sheet
 
 Dashes = tuple[int, tuple[float, ...]]
 
-WIDTH = 9.6  # inches; 12 pt here are 10 pt on a page 8 inches wide
-FONT_SIZE = 12.0
-CAPTION_SIZE = 11.0
-CHARACTERS_PER_INCH = 12.8  # of a caption
-TITLE_CHARACTERS = 11.5  # per inch, of the title of a small panel
-LINE_INCHES = 0.2  # of a caption
+LABEL_LETTERS = 32  # of a line of a legend beside its axes
+ABOVE_LETTERS = 50  # above them
+HANDLE_LETTERS = 9  # as wide as the line in front of a name
+ABOVE_SHARE = 0.83  # of the width of a figure, for a legend above axes
+ENTRY_INCHES = 0.0178  # a line of a legend, per point of its text
+NEAR = 0.5  # from axes to the legend above, over the size of its text
+HINTED = 1.03  # how much wider text on pixels is than its outlines
+INDENT = 0.1  # inches left of a caption
+TIGHT: dict[str, Any] = {
+    "labelspacing": 0.25,
+    "columnspacing": 1.0,
+    "handlelength": 2.4,
+}  # of such a legend
 
 COLORS = (  # Okabe & Ito (2008), "Color universal design", without yellow
     "#0072B2",
@@ -44,31 +57,6 @@ DASHES: tuple[Dashes, ...] = (
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 
 PER_PANEL = len(COLORS)  # lines told apart in one panel; each has a color of its own
-
-_SETTINGS: dict[str, Any] = {
-    "font.size": FONT_SIZE,
-    "axes.titlesize": FONT_SIZE,
-    "axes.labelsize": FONT_SIZE,
-    "figure.titlesize": FONT_SIZE + 2,
-    "legend.fontsize": FONT_SIZE - 1,
-    "xtick.labelsize": FONT_SIZE - 1,
-    "ytick.labelsize": FONT_SIZE - 1,
-    "legend.frameon": False,
-    "legend.borderaxespad": 0.0,
-    "legend.handlelength": 3.0,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "axes.grid": True,
-    "grid.color": "#E3E3E3",
-    "grid.linewidth": 0.7,
-    "lines.linewidth": 2.0,
-    "lines.markersize": 6.5,
-    "lines.markeredgecolor": "white",
-    "lines.markeredgewidth": 0.8,
-    "svg.hashsalt": "optbench",
-    "savefig.dpi": 200,
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,23 +95,143 @@ def assign_styles(optimizers: Sequence[str]) -> dict[str, Style]:
     }
 
 
+class Picture(Figure):
+    """A figure that knows its sheet, and how it is to be read.
+
+    Attributes:
+        sheet: that it is drawn on.
+        caption: paragraphs, in mathtext.
+    """
+
+    sheet: Sheet = SCREEN
+    caption: tuple[str, ...] = ()
+
+
 @contextlib.contextmanager
-def house_style() -> Iterator[None]:
+def house_style(sheet: Sheet = SCREEN) -> Iterator[None]:
     """The settings of matplotlib inside: its own defaults and ours, whatever a user has set."""
-    with matplotlib.style.context(["default", _SETTINGS]):
+    with matplotlib.style.context(["default", sheet.settings]):
         yield
 
 
+@runtime_checkable
+class OnSheet(Protocol):
+    """What has a sheet that it is to be drawn on."""
+
+    @property
+    def sheet(self) -> Sheet:
+        """The sheet."""
+        ...
+
+
+Given = TypeVar("Given", bound=OnSheet)
+More = ParamSpec("More")
+
+
+def on_its_sheet(
+    draw: Callable[Concatenate[Given, More], Picture],
+) -> Callable[Concatenate[Given, More], Picture]:
+    """Draw in the settings of the sheet that the first argument has."""
+
+    @functools.wraps(draw)
+    def inside(given: Given, *args: More.args, **options: More.kwargs) -> Picture:
+        with house_style(given.sheet):
+            return draw(given, *args, **options)
+
+    return inside
+
+
 def new_figure(
-    height: float, layout: Literal["constrained", "compressed"] | None = "constrained"
-) -> Figure:
+    height: float,
+    layout: Literal["constrained", "compressed"] | None = "constrained",
+    *,
+    sheet: Sheet = SCREEN,
+) -> Picture:
     """An empty figure of this height in inches.
 
     Args:
         height: in inches.
         layout: what avoids overlaps; compressed for axes of a fixed aspect, None for no layout.
+        sheet: that it is drawn on.
     """
-    return Figure(figsize=(WIDTH, height), layout=layout)
+    figure = Picture(figsize=(sheet.width, height), layout=layout)
+    figure.sheet = sheet
+    return figure
+
+
+def set_title(figure: Picture, panel: Axes | None, text: str, **place: Any) -> None:
+    """Title a figure; where its sheet has no titles, in its caption.
+
+    Args:
+        figure: to title.
+        panel: the axes above which the title stands; the figure, if None.
+        text: a label.
+        **place: of the title of a figure.
+    """
+    if not figure.sheet.titled:
+        figure.caption = (plain(text), *figure.caption)
+    elif panel is None:
+        figure.suptitle(wrapped(text, 60), fontweight="bold", **place)
+    else:
+        panel.set_title(wrapped(text, 60), loc="left", fontweight="bold")
+
+
+def entry(sheet: Sheet, name: str, *facts: str, width: int = LABEL_LETTERS) -> str:
+    """What a legend says of a line: its name, and beside axes also facts, a line each."""
+    if not sheet.beside:
+        return wrapped(name, ABOVE_LETTERS)
+    return "\n   ".join([wrapped(name, width), *filter(None, facts)])
+
+
+def told_facts(sheet: Sheet, facts: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """What legends of this sheet leave out, for its caption: a paragraph per name."""
+    if sheet.beside:
+        return ()
+    known = {name: "; ".join(filter(None, said)) for name, said in facts.items()}
+    return tuple(f"{plain(name)}: {said}." for name, said in known.items() if said)
+
+
+def legend_columns(sheet: Sheet, names: Iterable[str]) -> int:
+    """How many entries of a legend above axes stand side by side."""
+    lines = (line for name in names for line in wrapped(name, ABOVE_LETTERS).split("\n"))
+    widest = max(map(len, lines), default=1) + HANDLE_LETTERS
+    return max(1, sheet.letters(ABOVE_SHARE * sheet.width) // widest)
+
+
+def row_height(sheet: Sheet, names: Sequence[str]) -> float:
+    """Inches that a legend of these names takes above its axes, or above a figure."""
+    columns = legend_columns(sheet, names)
+    lines = [wrapped(name, ABOVE_LETTERS).count("\n") + 1 for name in names]
+    rows = -(-len(names) // columns)
+    stacks = (sum(lines[i * rows : (i + 1) * rows]) for i in range(columns))
+    return ENTRY_INCHES * sheet.small_size * (max(stacks, default=0) + 0.5)
+
+
+def legend_height(sheet: Sheet, names: Sequence[str]) -> float:
+    """Inches that a legend takes above its axes; none where it stands beside them."""
+    return 0.0 if sheet.beside else row_height(sheet, names)
+
+
+def add_legend(panel: Axes, sheet: Sheet, names: Sequence[str], above: Axes | None = None) -> None:
+    """The legend of a panel, beside it or above it.
+
+    Args:
+        panel: with labeled lines.
+        sheet: of the figure.
+        names: of the lines, without facts.
+        above: the axes that it stands above, if not these.
+    """
+    if sheet.beside:
+        panel.legend(loc="upper left", bbox_to_anchor=(1.02, 1.0), labelspacing=0.7)
+        return
+    (above or panel).legend(
+        *panel.get_legend_handles_labels(),
+        loc="lower left",
+        bbox_to_anchor=(0.0, 1.0),
+        borderaxespad=NEAR,
+        ncols=legend_columns(sheet, names),
+        **TIGHT,
+    )
 
 
 def plain(text: str) -> str:
@@ -147,39 +255,55 @@ def wrapped(label: str, width: int) -> str:
     return plain("\n".join(lines))
 
 
-def caption_lines(*texts: str) -> list[str]:
+def caption_lines(*texts: str, sheet: Sheet = SCREEN) -> list[str]:
     """Texts, the empty ones left out, in lines as wide as a figure."""
-    columns = int(WIDTH * CHARACTERS_PER_INCH)
-    return [line for text in texts for line in textwrap.wrap(text, columns)]
+    columns = sheet.letters(sheet.width, sheet.caption_size)
+    while True:
+        lines = [line for text in texts for line in textwrap.wrap(text, columns)]
+        widest = max((_inches(line, sheet.caption_size) for line in lines), default=0.0)
+        if HINTED * widest < sheet.width - INDENT:
+            return lines
+        columns -= 2
 
 
-def caption_height(*texts: str) -> float:
-    """Inches that a caption takes."""
-    return LINE_INCHES * len(caption_lines(*texts)) + 0.12
+def _inches(line: str, size: float) -> float:
+    """How wide a line of text is."""
+    font, formula = FontProperties(family="DejaVu Sans", size=size), is_math_text(line)
+    return text_to_path.get_text_width_height_descent(line, font, formula)[0] / 72
 
 
-def add_caption(figure: Figure, *texts: str, reserve: float = 0.0) -> None:
-    """Write how to read the figure under it, and make room where its layout can be told to.
+def caption_height(*texts: str, sheet: Sheet = SCREEN) -> float:
+    """Inches that a caption takes in the figure."""
+    if not sheet.captioned:
+        return 0.0
+    return sheet.caption_line * len(caption_lines(*texts, sheet=sheet)) + 0.12
+
+
+def add_caption(figure: Picture, *texts: str, reserve: float = 0.0) -> None:
+    """Say how to read the figure, below it where the sheet has captions, and make room there.
 
     Args:
         figure: to write on.
         *texts: how to read it, and further lines, such as what is missing.
         reserve: inches to keep free above the caption.
     """
+    sheet = figure.sheet
+    figure.caption += tuple(filter(None, texts))
     width, height = figure.get_size_inches()
-    room = (caption_height(*texts) + reserve) / height
+    room = (caption_height(*texts, sheet=sheet) + reserve) / height
     layout = figure.get_layout_engine()
     if isinstance(layout, ConstrainedLayoutEngine):
         layout.set(rect=(0, room, 1, 1 - room))
-    figure.text(
-        0.1 / width,
-        0.06 / height,
-        "\n".join(caption_lines(*texts)),
-        va="bottom",
-        fontsize=CAPTION_SIZE,
-        color="#404040",
-        linespacing=1.15,
-    )
+    if sheet.captioned:
+        figure.text(
+            INDENT / width,
+            0.06 / height,
+            "\n".join(caption_lines(*texts, sheet=sheet)),
+            va="bottom",
+            fontsize=sheet.caption_size,
+            color="#404040",
+            linespacing=1.15,
+        )
 
 
 def settle(figure: Figure) -> None:

@@ -12,6 +12,7 @@ from optbench.bound import Theorem
 from optbench.checks import BoundReport, Verdict
 from optbench.checks.comparison import Comparison
 from optbench.database import said_plainly
+from optbench.report.bound_records import FILE, pack_bounds
 from optbench.report.export import replaced
 from optbench.tables import UNKNOWN
 
@@ -80,17 +81,20 @@ def _steps(ks: Sequence[int]) -> str:
 
 
 def write_bounds(reports: Sequence[Named], folder: Path, planned: int | None = None) -> list[Path]:
-    """Write bounds.md, a page in groups, and bounds.csv, one row per comparison.
+    """Write bounds.md, a page in groups, bounds.csv, one row per comparison, and bounds.npz.
+
+    The last holds every curve, as `optbench.report.bound_records.read_bounds` reads it.
 
     Args:
         reports: of theorems that were compared.
         folder: made where it is missing; files of these names are replaced.
-        planned: how many there are to be, said where some are missing.
+        planned: how many there are to be, said where some are missing; None where they were
+            compared on somebody's own problem, or with one's own optimizer.
 
     Raises:
         OptbenchError: the folder cannot be written.
     """
-    page, table = folder / "bounds.md", folder / "bounds.csv"
+    page, table, curves = folder / "bounds.md", folder / "bounds.csv", folder / FILE
     with said_plainly(folder):
         with replaced(page) as part:
             part.write_text("\n".join(_page(reports, planned or len(reports))) + "\n")
@@ -99,7 +103,9 @@ def write_bounds(reports: Sequence[Named], folder: Path, planned: int | None = N
             rows.writerow(COLUMNS)
             for group, report in reports:
                 rows.writerows(_csv_row(group, report, c) for c in report.comparisons)
-    return [page, table]
+        with replaced(curves) as part:
+            part.write_bytes(pack_bounds(reports, own=planned is None))
+    return [page, table, curves]
 
 
 def _page(reports: Sequence[Named], planned: int) -> Iterator[str]:

@@ -19,12 +19,12 @@ from optbench.rates import Abstention, Rate
 from optbench.records import ProblemRecord
 from optbench.regimes import observed_rate
 from optbench.results import Results
-from optbench.summary.pairs import common_target
+from optbench.summary.pairs import shown_target
 from optbench.tables import INDENT, UNKNOWN, align, number
 from optbench.theoretical_rates import theoretical_rate
 from optbench.theory import known_of
-from optbench.tracks import evaluation, headline_index, tuning
-from optbench.trajectory import Trajectory
+from optbench.tracks import evaluation, headline_index
+from optbench.trajectory import Merit, Trajectory
 
 COLUMNS = ("optimizer", "setting", "regime", "rate", "interval", "steps", "theory", "ratio")
 LEGEND = (
@@ -75,8 +75,10 @@ def pair_rates(results: Results, catalogs: Catalogs, *, every_setting: bool) -> 
     cells = {(cell.problem, cell.optimizer): cell for cell in results.cells}
     for label, record in results.problems.items():
         found = {o: results.trajectory(label, o) for o in results.optimizers}
-        target = common_target([tuning(log) for log in found.values() if log is not None])
-        problem = _problem(label, catalogs.problems)
+        logs = {o: log for o, log in found.items() if log is not None}
+        trials = [cells[label, o].trials for o in logs]
+        target, _ = shown_target(list(logs.values()), trials, results.target)
+        problem = known_problem(label, catalogs.problems)
         for optimizer, log in found.items():
             if log is None:
                 cell = cells.get((label, optimizer))
@@ -85,13 +87,15 @@ def pair_rates(results: Results, catalogs: Catalogs, *, every_setting: bool) -> 
                 continue
             best = headline_index(log, cells[label, optimizer].trials, target)
             log = evaluation(log)
-            told = _Told(problem, optimizer, catalogs.optimizers)
+            theory = Theory(problem, optimizer, catalogs.optimizers)
             for setting in range(log.value.shape[1]) if every_setting else (best,):
-                pair = _pair_rate(log, setting, record, told)
+                pair = _pair_rate(log, setting, record, theory)
                 yield dataclasses.replace(pair, best=setting == best)
 
 
-class _Told(NamedTuple):
+class Theory(NamedTuple):
+    """What theory looks at of an optimizer on a problem; None where it is in no catalog."""
+
     problem: Problem | None
     optimizer: str
     optimizers: Catalog
@@ -107,33 +111,36 @@ class _Told(NamedTuple):
             return None
 
 
-def _problem(label: str, problems: Catalog) -> Problem | None:
+def known_problem(label: str, problems: Catalog) -> Problem | None:
+    """The problem of a label; None where it cannot be built any more."""
     try:
         return find_problem(label, problems)
-    except OptbenchError:  # somebody's own, or the catalog has changed
+    except Exception:  # somebody's own may raise anything, or the catalog has changed
         return None
 
 
-def _pair_rate(log: Trajectory, index: int, record: ProblemRecord, told: _Told) -> PairRate:
-    setting = {name: float(values[index]) for name, values in log.settings.items()}
-    theory = told.at(setting)
-    if theory is not None and log.merit == "gradient norm":
-        theory = theory.of_gradient_norm()
-    observed = observed_rate(log, index, record)
-    seen = observed if isinstance(observed, Rate) else None
-    if seen and theory and (seen.kind, theory.kind) == ("sublinear", "linear"):
-        observed = Abstention(
+def _pair_rate(log: Trajectory, index: int, record: ProblemRecord, theory: Theory) -> PairRate:
+    pair = PairRate(
+        problem=record.label,
+        optimizer=theory.optimizer,
+        setting={name: float(values[index]) for name, values in log.settings.items()},
+        observed=observed_rate(log, index, record),
+    )
+    return beside_theory(pair, log.merit, theory)
+
+
+def beside_theory(pair: PairRate, merit: Merit, theory: Theory) -> PairRate:
+    """What was seen of a pair, next to what theory tells of this merit at its setting."""
+    told = theory.at(pair.setting)
+    if told is not None and merit == "gradient norm":
+        told = told.of_gradient_norm()
+    seen = pair.observed
+    if isinstance(seen, Rate) and told and (seen.kind, told.kind) == ("sublinear", "linear"):
+        seen = Abstention(
             f"{seen.short} until step {seen.window[1]}, where theory is linear: too few steps"
         )
-    ratio = theory.ratio(observed) if theory and isinstance(observed, Rate) else None
-    return PairRate(
-        problem=record.label,
-        optimizer=told.optimizer,
-        setting=setting,
-        observed=observed,
-        theory=theory,
-        ratio=ratio,
-    )
+    ratio = told.ratio(seen) if told and isinstance(seen, Rate) else None
+    return dataclasses.replace(pair, observed=seen, theory=told, ratio=ratio)
 
 
 def rates_text(pairs: Sequence[PairRate], problems: Mapping[str, ProblemRecord], width: int) -> str:
@@ -141,7 +148,7 @@ def rates_text(pairs: Sequence[PairRate], problems: Mapping[str, ProblemRecord],
     rated = [pair for pair in pairs if isinstance(pair.observed, Rate)]
     table = align(
         COLUMNS,
-        [_cells(pair) for pair in rated],
+        [cells_of(pair) for pair in rated],
         width=width,
         right={7},
         elastic={0, 1},
@@ -165,7 +172,8 @@ def _heading(problem: ProblemRecord) -> str:
     return f"{problem.label}: {', '.join(facts)}" if facts else problem.label
 
 
-def _cells(pair: PairRate) -> tuple[str, ...]:
+def cells_of(pair: PairRate) -> tuple[str, ...]:
+    """The row of a pair that has a rate, as `COLUMNS` has it."""
     rate = pair.observed
     assert isinstance(rate, Rate)
     return (

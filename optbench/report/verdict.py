@@ -61,8 +61,8 @@ def _tracks(verdict: Verdict) -> str:
     return " and ".join(f"{track}" for track, _ in counts.most_common())
 
 
-def _in_full(verdict: Verdict) -> list[Sentence]:
-    """What is said of the leader."""
+def leading_sentences(verdict: Verdict) -> list[Sentence]:
+    """What is said of the leader; where that is the reference, what is decided first."""
     spoken = [s for s in verdict.sentences if s.contrast.row == verdict.leader]
     if not spoken:
         spoken = [s for s in verdict.sentences if s.contrast.decision != "undecided"]
@@ -72,7 +72,7 @@ def _in_full(verdict: Verdict) -> list[Sentence]:
 def _leading(verdict: Verdict, width: int) -> list[str]:
     """What is said of the leader, in full where it is decided."""
     lines = []
-    for sentence in _in_full(verdict):
+    for sentence in leading_sentences(verdict):
         contrast = sentence.contrast
         if contrast.decision == "undecided" and contrast.reference != verdict.reference:
             pair = f"{contrast.row.optimizer} against {contrast.reference.optimizer}, the next"
@@ -84,7 +84,7 @@ def _leading(verdict: Verdict, width: int) -> list[str]:
 
 def _others(verdict: Verdict, width: int, room: int) -> list[str]:
     """All other sentences, those of one decision in one paragraph; what is undecided in a line."""
-    said = _in_full(verdict)
+    said = leading_sentences(verdict)
     groups = {
         decision: [s.brief for s in verdict.sentences if s.contrast.decision == decision
                    and s not in said]

@@ -7,10 +7,12 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from optbench.records import Cell, ProblemRecord
-from optbench.summary.pairs import Pair, common_target, measure
+from optbench.summary.pairs import Pair, measure, shown_target
+from optbench.summary.sparklines import BLOCKS
 from optbench.summary.text import legend, render, title
-from optbench.tracks import tuning
 from optbench.trajectory import Trajectory
 
 __all__ = ["Pair", "Summary", "summarize"]
@@ -23,14 +25,17 @@ class Summary:
     Attributes:
         name: of the study.
         budget: cost per run, in gradient-equivalents.
+        target: of the study, as a fraction of the merit at the start.
         pairs: every problem with every optimizer, in study order.
-        endings: how all runs ended, at all settings: `Status` -> number of runs.
+        endings: how all runs ended, at all settings: `Status` -> number of runs; those that other
+            seeds repeat digit by digit, as a start that is no matter of the seed makes them, once.
         compile_seconds: spent compiling, each group's program once.
         run_seconds: spent running.
     """
 
     name: str
     budget: float | None
+    target: float
     pairs: tuple[Pair, ...]
     endings: Mapping[str, int]
     compile_seconds: float
@@ -44,11 +49,16 @@ class Summary:
     @property
     def legend(self) -> str:
         """How to read the numbers; empty where there are none."""
-        return legend(self.pairs)
+        return legend(self)
 
-    def text(self, width: int = 100) -> str:
-        """The summary in at most 20 lines of at most `width` columns."""
-        return render(self, width)
+    def text(self, width: int = 100, levels: str = BLOCKS) -> str:
+        """The summary in at most 20 lines of at most `width` columns.
+
+        Args:
+            width: columns.
+            levels: characters of a sparkline, as `sparklines.levels_for` an encoding has them.
+        """
+        return render(self, width, levels)
 
 
 def summarize(
@@ -57,6 +67,8 @@ def summarize(
     optimizers: Sequence[str],
     cells: Sequence[Cell],
     trajectory: Callable[[str, str], Trajectory | None],
+    *,
+    target: float,
 ) -> Summary:
     """Sum up a study.
 
@@ -66,6 +78,7 @@ def summarize(
         optimizers: labels, in study order.
         cells: what is there of the study; pairs without a cell are unfinished.
         trajectory: (problem, optimizer) -> the trajectory of a finished cell.
+        target: that settings are tuned for, as a fraction of the merit at the start.
     """
     known = {(cell.problem, cell.optimizer): cell for cell in cells}
     pairs: list[Pair] = []
@@ -76,12 +89,15 @@ def summarize(
             for optimizer in optimizers
             if (problem, optimizer) in known and (log := trajectory(problem, optimizer)) is not None
         }
-        target = common_target([tuning(log) for log in logs.values()])
+        trials = [known[problem, optimizer].trials for optimizer in logs]
+        index, eased = shown_target(list(logs.values()), trials, target)
+        spent = max((float(np.nanmax(log.cost)) for log in logs.values()), default=1.0)
+        at = {"eased": eased, "horizon": study.get("budget") or spent}
         for optimizer in optimizers:
             cell, log = known.get((problem, optimizer)), logs.get(optimizer)
             if cell is not None and log is not None:
-                pairs.append(measure(cell, log, target, record))
-                endings.update(str(status) for status in log.status.ravel())
+                pairs.append(measure(cell, log, index, record, **at))
+                endings.update(str(status) for status in log.status[_distinct(log)])
             else:
                 status, why = (cell.status, cell.message) if cell else ("unfinished", "")
                 pairs.append(Pair(problem=problem, optimizer=optimizer, status=status, message=why))
@@ -89,8 +105,20 @@ def summarize(
     return Summary(
         name=str(study.get("name", "study")),
         budget=study.get("budget"),
+        target=target,
         pairs=tuple(pairs),
         endings=dict(endings.most_common()),
         compile_seconds=sum(compiled.values()),
         run_seconds=sum(c.run_seconds for c in cells if c.run_seconds),
     )
+
+
+def _distinct(log: Trajectory) -> np.ndarray:
+    """[S, H] whether no earlier seed has made the same run, digit by digit, at the setting."""
+    first = np.zeros(log.status.shape, bool)
+    for setting in range(log.value.shape[1]):
+        known: set[bytes] = set()
+        for seed, values in enumerate(log.value[:, setting]):
+            first[seed, setting] = (run := values.tobytes()) not in known
+            known.add(run)
+    return first

@@ -9,10 +9,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from optbench import metrics
+from optbench.metrics import as_costs
 from optbench.rates import Abstention, Rate
 from optbench.records import Cell, ProblemRecord
 from optbench.regimes import observed_rate
-from optbench.tracks import evaluation, headline_index, tracks_of
+from optbench.summary.sparklines import Path, path_of
+from optbench.tracks import evaluation, headline_index, target_index, tracks_of, tuning
 from optbench.trajectory import Trajectory
 
 
@@ -28,6 +30,7 @@ class Pair:
         message: why it did not finish, in one line.
         target: the one all optimizers of the problem are measured at, as a fraction of the merit
             at the start (-1 is escape from a saddle).
+        eased: whether it is an easier one than the study's, which none reaches there.
         hardest: the hardest target that most starts reach at that setting; None where none.
         track: T_k, tuned by k trials on other seeds; S, it tunes itself; O, best in hindsight.
         setting: hyperparameter that was searched -> its value.
@@ -42,6 +45,7 @@ class Pair:
         rate: at which the merit falls over all starts, or why none is told.
         failures: how the starts that fail at the best setting end, and how many.
         exact: whether costs are exact, or known at log points only.
+        path: how the merit of the median start falls, as `sparklines.path_of` has it.
     """
 
     problem: str
@@ -49,6 +53,7 @@ class Pair:
     status: str
     message: str = ""
     target: float | None = None
+    eased: bool = False
     hardest: float | None = None
     track: str = ""
     setting: Mapping[str, float] = dataclasses.field(default_factory=dict)
@@ -62,11 +67,12 @@ class Pair:
     rate: Rate | Abstention | None = None
     failures: Mapping[str, int] = dataclasses.field(default_factory=dict)
     exact: bool = True
+    path: Path = ()
 
     @property
     def solved(self) -> bool:
-        """Whether most starts reach the target."""
-        return self.cost is not None
+        """Whether most starts reach the target of the study."""
+        return self.cost is not None and not self.eased
 
 
 def common_target(trajectories: Sequence[Trajectory]) -> int:
@@ -85,9 +91,54 @@ def common_target(trajectories: Sequence[Trajectory]) -> int:
     return known[min(half, len(known)) - 1] if known else 0
 
 
-def measure(cell: Cell, trajectory: Trajectory, target: int, problem: ProblemRecord) -> Pair:
-    """What a finished cell comes to at one target, given by its index."""
+def shown_target(
+    trajectories: Sequence[Trajectory], trials: Sequence[int], target: float
+) -> tuple[int, bool]:
+    """Index of the target that a problem is shown at, and whether it is an eased one.
+
+    It is the study's, as in a verdict. Where no method reaches that on most of the seeds of tuning,
+    at the setting tuned for it, it is `common_target`, if that asks for less.
+
+    Args:
+        trajectories: all lanes of each method that finished.
+        trials: of each, as `headline_index` takes them.
+        target: of the study, as a fraction of the merit at the start.
+    """
+    if not trajectories:
+        return 0, False
+    asked = target_index(trajectories[0], target)
+    for log, tried in zip(trajectories, trials, strict=True):
+        index = headline_index(log, tried, asked)
+        if np.isfinite(np.median(as_costs(tuning(log).hit_costs[:, index, asked]))):
+            return asked, False
+    common = common_target([tuning(log) for log in trajectories])
+    return min(common, asked), common < asked
+
+
+def measure(
+    cell: Cell,
+    trajectory: Trajectory,
+    target: int,
+    problem: ProblemRecord,
+    *,
+    eased: bool = False,
+    horizon: float,
+) -> Pair:
+    """What a finished cell comes to at one target, given by its index; paths end at the horizon."""
     index = headline_index(trajectory, cell.trials, target)
+    pair = measure_at(index, cell, trajectory, target, problem)
+    return dataclasses.replace(
+        pair,
+        eased=eased,
+        track=tracks_of(cell, trajectory)[0],
+        path=path_of(evaluation(trajectory), index, target, horizon),
+    )
+
+
+def measure_at(
+    index: int, cell: Cell, trajectory: Trajectory, target: int, problem: ProblemRecord
+) -> Pair:
+    """As `measure`, at any setting, given by its index; of no track, and without a path."""
     judged = evaluation(trajectory)
     best = metrics.best_setting(judged.hit_costs[:, [index]][..., [target]])[0]
     count = cell.trials or trajectory.value.shape[1]
@@ -99,8 +150,7 @@ def measure(cell: Cell, trajectory: Trajectory, target: int, problem: ProblemRec
         status=cell.status,
         target=float(trajectory.targets[target]),
         hardest=None if hardest is None else float(trajectory.targets[hardest]),
-        track=tracks_of(cell, trajectory)[0],
-        setting={name: float(values[index]) for name, values in tried.items()},
+        setting={name: float(values[index]) for name, values in trajectory.settings.items()},
         on_edge=_on_edge(tried, index),
         cost=_finite(best.median),
         low=_finite(best.low),
@@ -125,7 +175,9 @@ def _basin(tried: Mapping[str, np.ndarray], trajectory: Trajectory, target: int)
 
 def _on_edge(settings: Mapping[str, np.ndarray], index: int) -> bool:
     rates = settings.get("learning_rate")
-    return rates is not None and len(rates) > 1 and rates[index] in (min(rates), max(rates))
+    if rates is None or len(rates) < 2 or index >= len(rates):
+        return False
+    return rates[index] in (min(rates), max(rates))
 
 
 def _failures(trajectory: Trajectory, index: int, target: int) -> dict[str, int]:

@@ -17,7 +17,7 @@ class Standing:
 
     Attributes:
         optimizer: label.
-        solved: number of problems whose target most starts reach.
+        solved: number of problems on which most starts reach the target of the study.
         applicable: number of problems it can run on.
         fastest: number of problems it is the fastest on.
         ratio: geometric mean, over the problems it solves, of its cost over that of the fastest
@@ -44,7 +44,7 @@ def standings(pairs: Sequence[Pair]) -> list[Standing]:
     groups: dict[str, list[Pair]] = {}
     for pair in pairs:
         groups.setdefault(pair.optimizer, []).append(pair)
-        if pair.cost is not None:
+        if pair.cost is not None and pair.solved:
             least[pair.problem] = min(pair.cost, least.get(pair.problem, math.inf))
     found = [_standing(optimizer, group, least) for optimizer, group in groups.items()]
     return sorted(found, key=_rank)
@@ -56,7 +56,7 @@ def _rank(standing: Standing) -> tuple[bool, int, float]:
 
 
 def _standing(optimizer: str, group: Sequence[Pair], least: Mapping[str, float]) -> Standing:
-    ratios = [pair.cost / least[pair.problem] for pair in group if pair.cost is not None]
+    ratios = [pair.cost / least[pair.problem] for pair in group if pair.cost and pair.solved]
     basins = [pair.basin for pair in group if pair.basin is not None]
     failures: collections.Counter[str] = collections.Counter()
     for pair in group:

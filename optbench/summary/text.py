@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from optbench.summary.pairs import Pair
+from optbench.summary.sparklines import depth, heights, median_heights, sparkline
 from optbench.summary.standings import Standing, standings
 from optbench.tables import UNKNOWN, align, number
 
@@ -21,15 +22,20 @@ PODIUM = 3  # pairs shown per problem, at least, where pairs are shown one by on
 FULL_TABLE = "summary.md"
 
 LEGEND = (
-    "Cost: gradients to the target (share of the start's gap, the hardest that half of the "
-    "optimizers reach), median [range] over starts, {}; "
+    "Cost: gradients to the target ({} of the start's gap, as in the verdict), "
+    "median [range] over starts, {}; "
     "basin: decades of lr within 2x; rate: factor q a step, power of k, or order"
 )
 TUNED = "at the setting that {} trials on other seeds chose"
 HINDSIGHT = "at the lr best in hindsight (oracle-tuned)"
+PATHS = "path: log merit over log cost, {} at the start, {} the least on the problem, x lost."
 NO_BREAK = "\N{NO-BREAK SPACE}"
 _SHORT = {"budget exhausted": "budget", "reached target": "reached"}
-MARKS = {"~": "log points only", "^": "least or largest lr tried"}
+MARKS = {
+    "~": "log points only",
+    "^": "least or largest lr tried",
+    "*": "none reaches that: the hardest target that half of the optimizers reach",
+}
 
 PAIR_COLUMNS = (
     "problem",
@@ -48,12 +54,13 @@ PROBLEM_COLUMNS = (
 OPTIMIZER_COLUMNS = ("optimizer", "solved", "fastest on", "mean ratio", "basin", "failures")
 
 
-def render(summary: Summary, width: int) -> str:
+def render(summary: Summary, width: int, levels: str) -> str:
     """The summary in at most `MAX_LINES` lines of at most `width` columns."""
-    head = _wrap([summary.title, summary.legend], width)
+    drawn = PATHS.format(levels[-1], levels[0]) if any(pair.path for pair in summary.pairs) else ""
+    head = _wrap(filter(None, [summary.title, summary.legend, drawn]), width)
     foot = _wrap([*_endings(summary.endings), _progress(summary)], width)
     room = MAX_LINES - len(head) - len(foot) - 1
-    body = [] if room < 1 else _body(summary.pairs, room, width)
+    body = [] if room < 1 else _body(summary.pairs, room, width, levels)
     return "\n".join([*head, *body, *foot][:MAX_LINES])
 
 
@@ -67,13 +74,14 @@ def title(summary: Summary) -> str:
     return f"{summary.name}: {sizes}{budget}"
 
 
-def legend(pairs: Sequence[Pair]) -> str:
+def legend(summary: Summary) -> str:
     """How to read the numbers; empty where there are none."""
-    if not any(pair.reached for pair in pairs):
+    if not any(pair.reached for pair in summary.pairs):
         return ""
-    shown = "".join(_cost(pair) + _setting(pair) for pair in pairs)
+    shown = "".join(_cost(pair) + _setting(pair) + _target(pair) for pair in summary.pairs)
     used = [f"; {mark} {meaning}" for mark, meaning in MARKS.items() if mark in shown]
-    return f"{LEGEND.format(_how_tuned(pairs))}{''.join(used)}."
+    goal = target_text(summary.target)
+    return f"{LEGEND.format(goal, _how_tuned(summary.pairs))}{''.join(used)}."
 
 
 def _how_tuned(pairs: Sequence[Pair]) -> str:
@@ -85,7 +93,7 @@ def _how_tuned(pairs: Sequence[Pair]) -> str:
 
 def _endings(endings: Mapping[str, int]) -> list[str]:
     runs = sum(endings.values())
-    return [f"All {runs:,} runs at all settings: {counts(endings)}."] if runs else []
+    return [f"All {runs:,} distinct runs at all settings: {counts(endings)}."] if runs else []
 
 
 def _progress(summary: Summary) -> str:
@@ -101,26 +109,36 @@ def _named(pair: Pair) -> str:
     return f"{pair.optimizer} on {pair.problem}"
 
 
-def _body(pairs: Sequence[Pair], room: int, width: int) -> list[str]:
+def _body(pairs: Sequence[Pair], room: int, width: int, levels: str) -> list[str]:
     problems, optimizers = _distinct(pairs, "problem"), _distinct(pairs, "optimizer")
     each = room // len(problems)
     if each < len(optimizers):
         each = (room - 1) // len(problems)
     if each >= min(PODIUM, len(optimizers)):
-        return _by_pair(pairs, each, width)
+        return _by_pair(pairs, each, width, levels)
     if len(problems) < room:
-        table = _by_problem(pairs, width)
+        table = _by_problem(pairs, width, levels)
         left = room + 1 - len(table)
         return [*table, *_wrap([_solved(pairs)], width, max_lines=left)]
-    return _by_optimizer(pairs, room, width)
+    return _by_optimizer(pairs, room, width, levels)
 
 
-def _by_pair(pairs: Sequence[Pair], each: int, width: int) -> list[str]:
+def _by_pair(pairs: Sequence[Pair], each: int, width: int, levels: str) -> list[str]:
     """The `each` best pairs of every problem, best first."""
     ranked = [_ranked(group) for group in _grouped(pairs, "problem").values()]
-    rows = [pair_cells(pair) for group in ranked for pair in group[:each]]
+    lowest = _depths(pairs)
+    rows = [
+        (*pair_cells(pair), _path(pair, lowest, levels))
+        for group in ranked
+        for pair in group[:each]
+    ]
     table = align(
-        PAIR_COLUMNS, rows, width=width, right={3}, elastic={0, 1, 5, 8}, spare=(6, 7, 5)
+        (*PAIR_COLUMNS, "path"),
+        rows,
+        width=width,
+        right={3},
+        elastic={0, 1, 5, 8},
+        spare=(6, 7, 5, 9),
     ).splitlines()
     left = sum(len(group[each:]) for group in ranked)
     return [*table, f"And {left} slower pairs: {FULL_TABLE} shows all."] if left else table
@@ -131,26 +149,32 @@ def pair_cells(pair: Pair) -> tuple[str, ...]:
     if pair.status != "finished":
         return (pair.problem, pair.optimizer, UNKNOWN, UNKNOWN, pair.status, *[UNKNOWN] * 3, "")
     reached = f"{pair.reached}/{pair.starts}"
-    shown = target_text(pair.target), reached, _cost(pair), _setting(pair), _decades(pair.basin)
+    shown = _target(pair), reached, _cost(pair), _setting(pair), _decades(pair.basin)
     return pair.problem, pair.optimizer, *shown, _rate(pair), counts(pair.failures)
 
 
-def _by_problem(pairs: Sequence[Pair], width: int) -> list[str]:
-    """One row per problem: the fastest optimizer, and the next."""
-    rows = []
+def _by_problem(pairs: Sequence[Pair], width: int, levels: str) -> list[str]:
+    """One row per problem: the fastest optimizer and its path, and the next."""
+    rows, lowest = [], _depths(pairs)
     for problem, group in _grouped(pairs, "problem").items():
-        target = next((pair.target for pair in group if pair.target is not None), None)
+        target = next((_target(pair) for pair in group if pair.target is not None), UNKNOWN)
         solved = f"{sum(pair.solved for pair in group)}/{_applicable(group)}"
-        first, second = [*_ranked([p for p in group if p.solved]), None, None][:2]
-        winner, then = [UNKNOWN] * 5, [UNKNOWN] * 2
+        first, second = [*_ranked([p for p in group if p.cost is not None]), None, None][:2]
+        winner, then, path = [UNKNOWN] * 5, [UNKNOWN] * 2, UNKNOWN
         if first is not None:
             at = _setting(first), _decades(first.basin), _rate(first)
             winner = [first.optimizer, _cost(first), *at]
+            path = _path(first, lowest, levels)
         if second is not None:
             then = [second.optimizer, _median(second)]
-        rows.append((problem, target_text(target), solved, *winner, *then))
+        rows.append((problem, target, solved, *winner, *then, path))
     table = align(
-        PROBLEM_COLUMNS, rows, width=width, right={2}, elastic={0, 3, 5, 8}, spare=(6, 7, 5)
+        (*PROBLEM_COLUMNS, "path"),
+        rows,
+        width=width,
+        right={2},
+        elastic={0, 3, 5, 8},
+        spare=(6, 7, 5, 10),
     )
     return table.splitlines()
 
@@ -162,14 +186,29 @@ def _solved(pairs: Sequence[Pair]) -> str:
     return f"Solved, mean cost over the fastest, median basin: {', '.join(parts)}."
 
 
-def _by_optimizer(pairs: Sequence[Pair], room: int, width: int) -> list[str]:
-    """One row per optimizer, best first."""
+def _by_optimizer(pairs: Sequence[Pair], room: int, width: int, levels: str) -> list[str]:
+    """One row per optimizer, best first, with the median of its paths over problems."""
     ranked = standings(pairs)
     shown = ranked if len(ranked) <= room else ranked[: room - 1]
-    rows = [_optimizer_cells(standing) for standing in shown]
-    table = align(OPTIMIZER_COLUMNS, rows, width=width, right={1, 2, 3}, elastic={0, 5})
+    lowest, groups = _depths(pairs), _grouped(pairs, "optimizer")
+    rows = []
+    for standing in shown:
+        paths = {pair.problem: pair.path for pair in groups[standing.optimizer] if pair.path}
+        drawn = sparkline(median_heights(paths, lowest), levels) if paths else UNKNOWN
+        rows.append((*_optimizer_cells(standing), drawn))
+    columns = (*OPTIMIZER_COLUMNS, "median path")
+    table = align(columns, rows, width=width, right={1, 2, 3}, elastic={0, 5}, spare=(4, 6))
     left = len(ranked) - len(shown)
     return [*table.splitlines(), *([f"And {left} more: {FULL_TABLE} shows all."] if left else [])]
+
+
+def _depths(pairs: Sequence[Pair]) -> dict[str, float]:
+    """Problem -> the lowest value of its paths."""
+    return {p: depth(pair.path for pair in own) for p, own in _grouped(pairs, "problem").items()}
+
+
+def _path(pair: Pair, lowest: Mapping[str, float], levels: str) -> str:
+    return sparkline(heights(pair.path, lowest[pair.problem]), levels) if pair.path else UNKNOWN
 
 
 def _optimizer_cells(standing: Standing) -> tuple[str, ...]:
@@ -210,6 +249,10 @@ def target_text(target: float | None) -> str:
     if target is None:
         return UNKNOWN
     return "escape" if target < 0 else f"{target:.0e}"
+
+
+def _target(pair: Pair) -> str:
+    return target_text(pair.target) + "*" * pair.eased
 
 
 def _rate(pair: Pair) -> str:

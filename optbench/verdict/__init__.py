@@ -5,7 +5,6 @@ from __future__ import annotations
 import collections
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -196,7 +195,6 @@ def reach_verdict(
     comparison: Comparison,
     reference: str | None = None,
     *,
-    study: Mapping[str, Any] | None = None,
     unit: str = "gradients",
     draws: int = DRAWS,
     seed: int = 0,
@@ -209,7 +207,6 @@ def reach_verdict(
     Args:
         comparison: the rows of a study.
         reference: an optimizer; that of the study if not given, and else the first.
-        study: its settings, as `Results.study` has them; lints look at them.
         unit: what cost is counted in.
         draws: of each bootstrap, and of each posterior.
         seed: of the draws.
@@ -217,8 +214,7 @@ def reach_verdict(
     Raises:
         OptbenchError: no two rows, or a reference that is none of them.
     """
-    settings = study or {}
-    against = reference_row(comparison, reference, settings)
+    against = reference_row(comparison, reference)
     rows = [row for row in comparison.headlines if row != against]
     if not rows:
         raise OptbenchError("one optimizer alone gives no verdict", "run two of them at least")
@@ -245,26 +241,23 @@ def reach_verdict(
         not_applicable=collections.Counter(o for _, o in pairs_by["not applicable"]),
         missed=missed,
         runs=runs,
-        lints=raise_lints(comparison, settings, against),
+        lints=raise_lints(comparison, against),
     )
 
 
-def reference_row(
-    comparison: Comparison, reference: str | None, study: Mapping[str, Any] | None = None
-) -> Row:
+def reference_row(comparison: Comparison, reference: str | None = None) -> Row:
     """The headline row that all are held against.
 
     Args:
         comparison: the rows of a study.
         reference: an optimizer; that of the study if not given, and else the first.
-        study: its settings.
 
     Raises:
         OptbenchError: it is none of the rows, or there are none.
     """
     if not comparison.rows:
         raise OptbenchError("nothing has finished", "`optbench run` goes on with the study")
-    named = reference or (study or {}).get("reference")
+    named = reference or comparison.study.get("reference")
     return comparison.row(named) if named else comparison.headlines[0]
 
 

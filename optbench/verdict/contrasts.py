@@ -296,7 +296,7 @@ def paired_costs(
             costs[r, p, : len(found)] = found
         ran = [row for row in pairs if (problem, row) in comparison.outcomes]
         rates = [max(_rates(comparison, problem, r, unit)) for r in ran]
-        budgets[p] = _budget(comparison, problem, pairs) * max(rates, default=1.0)
+        budgets[p] = comparison.limit(problem, pairs) * max(rates, default=1.0)
     return costs[0], costs[1], budgets
 
 
@@ -317,12 +317,3 @@ def _rates(comparison: Comparison, problem: str, row: Row, unit: str) -> np.ndar
 
 def _least(outcome: Outcome, unit: str) -> float:
     return {"gradients": 0.0, "seconds": outcome.seconds_per_step or 0.0}.get(unit, 1.0)
-
-
-def _budget(comparison: Comparison, problem: str, rows: Sequence[Row]) -> float:
-    """In gradients: that of the study, or without one the most that was spent."""
-    if comparison.budget is not None:
-        return comparison.budget
-    spent = [comparison.outcomes[problem, row].spent.max() for row in rows
-             if (problem, row) in comparison.outcomes]  # fmt: skip
-    return float(max(spent, default=1.0))

@@ -42,33 +42,29 @@ class Lint(NamedTuple):
         return f"{self.name}: {self.message}; {self.hint}"
 
 
-Check = Callable[[Comparison, Mapping[str, Any], Row], list[Lint]]
+Check = Callable[[Comparison, Row], Iterator[Lint]]
 
 
-def raise_lints(
-    comparison: Comparison, study: Mapping[str, Any], reference: Row
-) -> tuple[Lint, ...]:
+def raise_lints(comparison: Comparison, reference: Row) -> tuple[Lint, ...]:
     """All that is wrong, the gravest first.
 
     Args:
         comparison: the rows of a study.
-        study: its settings, as `Results.study` has them.
         reference: the row that all are held against.
     """
-    return tuple(lint for check in CHECKS for lint in check(comparison, study, reference))
+    return tuple(lint for check in CHECKS for lint in check(comparison, reference))
 
 
-def partial_grid(comparison: Comparison, study: Mapping[str, Any], reference: Row) -> list[Lint]:
+def partial_grid(comparison: Comparison, reference: Row) -> Iterator[Lint]:
     """Pairs that have not finished, or crashed, and searches that could not go on."""
     holes = [f"{o} on {p}" for (p, o), s in comparison.statuses.items() if s == "unfinished"]
     crashed = [f"{o} on {p}" for (p, o), s in comparison.statuses.items() if s == "failed"]
-    found = []
     if holes:
         again = "run the study again: it goes on where it stopped"
-        found.append(Lint("partial grid", f"{_counted(holes, 'pair')} unfinished", again))
+        yield Lint("partial grid", f"{_counted(holes, 'pair')} unfinished", again)
     if crashed:
         mend = "mend what failed and run again; until then each counts as 10 budgets"
-        found.append(Lint("partial grid", f"{_counted(crashed, 'pair')} failed", mend))
+        yield Lint("partial grid", f"{_counted(crashed, 'pair')} failed", mend)
     cut = [
         f"{row.optimizer} on {p}"
         for (p, row), outcome in comparison.outcomes.items()
@@ -77,23 +73,19 @@ def partial_grid(comparison: Comparison, study: Mapping[str, Any], reference: Ro
     ]
     if cut:
         again = "run the study again: it tries them once more"
-        found.append(
-            Lint("partial grid", f"{_counted(cut, 'search')} beyond an edge failed", again)
-        )
-    return found
+        yield Lint("partial grid", f"{_counted(cut, 'search')} beyond an edge failed", again)
 
 
-def oracle_headline(comparison: Comparison, study: Mapping[str, Any], reference: Row) -> list[Lint]:
+def oracle_headline(comparison: Comparison, reference: Row) -> Iterator[Lint]:
     """Rows tuned in hindsight that stand as headlines."""
     rows = [row.optimizer for row in comparison.headlines if row.track == "O"]
-    if not rows:
-        return []
-    hint = "drop [learning_rate] from the study: then settings are tuned on seeds of their own"
-    message = f"{_counted(rows, 'row')} at the best setting in hindsight (oracle-tuned)"
-    return [Lint("oracle-tuned", message, hint)]
+    if rows:
+        hint = "drop [learning_rate] from the study: then settings are tuned on seeds of their own"
+        message = f"{_counted(rows, 'row')} at the best setting in hindsight (oracle-tuned)"
+        yield Lint("oracle-tuned", message, hint)
 
 
-def unequal_trials(comparison: Comparison, study: Mapping[str, Any], reference: Row) -> list[Lint]:
+def unequal_trials(comparison: Comparison, reference: Row) -> Iterator[Lint]:
     """Tuned rows that tried more settings than others; one that tunes itself tries none.
 
     One whose label gives numbers may have tried any number of them, on any seeds.
@@ -104,17 +96,15 @@ def unequal_trials(comparison: Comparison, study: Mapping[str, Any], reference: 
             counts = {len(o.trial_costs) for o in _outcomes(comparison, row)}
             for count in counts:
                 tried.setdefault(count, []).append(row.optimizer)
-    found = []
     if len(tried) > 1:
         least, most = min(tried), max(tried)
         message = f"{tried[least][0]} tried {least} settings, {tried[most][0]} {most}"
-        found.append(Lint("unequal tuning", message, "give every optimizer as many trials"))
+        yield Lint("unequal tuning", message, "give every optimizer as many trials")
     given = [r.optimizer for r in comparison.headlines if r.track == "S" and _is_set(r.optimizer)]
     if tried and given:
         message = f"{_counted(given, 'row')} at values that the label gives, others are tuned"
         hint = "say where the values come from, or leave them to the trials"
-        found.append(Lint("unequal tuning", message, hint))
-    return found
+        yield Lint("unequal tuning", message, hint)
 
 
 def _is_set(optimizer: str) -> bool:
@@ -127,31 +117,29 @@ def _is_set(optimizer: str) -> bool:
     return False
 
 
-def other_horizon(comparison: Comparison, study: Mapping[str, Any], reference: Row) -> list[Lint]:
+def other_horizon(comparison: Comparison, reference: Row) -> Iterator[Lint]:
     """Settings searched for another target or budget than what is shown."""
-    found = []
+    study = comparison.study
     tuned, shown = study.get("target"), comparison.target
     searched = any(row.track.startswith("T_") for row in comparison.headlines)
     if searched and tuned is not None and not np.isclose(tuned, shown, rtol=1e-6):
         message = f"searches were extended for {tuned:g}, and shown is {shown:g}"
         hint = f"set target = {shown:g} in the study, and run it again"
-        found.append(Lint("tuned horizon", message, hint))
+        yield Lint("tuned horizon", message, hint)
     budget = study.get("budget")
     if budget is not None and comparison.budget not in (None, budget):
         message = f"tuned over {budget:g} gradients, and shown over {comparison.budget:g}"
-        found.append(Lint("tuned horizon", message, "tune over as much as is shown"))
-    return found
+        yield Lint("tuned horizon", message, "tune over as much as is shown")
 
 
-def few_seeds(comparison: Comparison, study: Mapping[str, Any], reference: Row) -> list[Lint]:
+def few_seeds(comparison: Comparison, reference: Row) -> Iterator[Lint]:
     """Rows that are judged by a single seed: one start, one stream of samples."""
     seeds = [len(o.status) for row in comparison.headlines for o in _outcomes(comparison, row)]
-    if not seeds or min(seeds) > 1:
-        return []
-    return [Lint("single seed", "one seed tells nothing of the spread", "run with --seeds 5")]
+    if min(seeds, default=2) == 1:
+        yield Lint("single seed", "one seed tells nothing of the spread", "run with --seeds 5")
 
 
-def repeated_runs(comparison: Comparison, study: Mapping[str, Any], reference: Row) -> list[Lint]:
+def repeated_runs(comparison: Comparison, reference: Row) -> Iterator[Lint]:
     """Problems whose start does not depend on the seed: there all seeds are one."""
     names = [
         problem
@@ -161,14 +149,13 @@ def repeated_runs(comparison: Comparison, study: Mapping[str, Any], reference: R
             for row in comparison.headlines
         )
     ]
-    if not names:
-        return []
-    message = f"on {_counted(names, 'problem')} seeds repeat the same run, in tuning as well"
-    hint = "make the start depend on the seed, or count such a problem as one run, tuned on itself"
-    return [Lint("repeated runs", message, hint)]
+    if names:
+        message = f"on {_counted(names, 'problem')} seeds repeat the same run, in tuning as well"
+        hint = "make the start depend on the seed, or count the problem as one run, tuned on itself"
+        yield Lint("repeated runs", message, hint)
 
 
-def unknown_minimum(comparison: Comparison, study: Mapping[str, Any], reference: Row) -> list[Lint]:
+def unknown_minimum(comparison: Comparison, reference: Row) -> Iterator[Lint]:
     """Problems whose f* is unknown, or only the best that anyone has seen."""
     names = [
         label
@@ -177,14 +164,13 @@ def unknown_minimum(comparison: Comparison, study: Mapping[str, Any], reference:
         and record.merit != "escape"
         and (record.minimum is None or record.minimum_kind == "best known")
     ]
-    if not names:
-        return []
-    message = f"f* of {_counted(names, 'problem')} is unknown or only the best seen"
-    hint = "there a small gradient is the target, which a saddle has too: certify f*, or say so"
-    return [Lint("unknown minimum", message, hint)]
+    if names:
+        message = f"f* of {_counted(names, 'problem')} is unknown or only the best seen"
+        hint = "there a small gradient is the target, which a saddle has too: certify f*, or say so"
+        yield Lint("unknown minimum", message, hint)
 
 
-def few_problems(comparison: Comparison, study: Mapping[str, Any], reference: Row) -> list[Lint]:
+def few_problems(comparison: Comparison, reference: Row) -> Iterator[Lint]:
     """Rows held against the reference on fewer than 3 problems."""
     rows = [
         row.optimizer
@@ -192,15 +178,14 @@ def few_problems(comparison: Comparison, study: Mapping[str, Any], reference: Ro
         if row != reference
         and len(shared_problems(comparison, row, reference)) < LEAST_BEHIND_A_CLAIM
     ]
-    if not rows:
-        return []
-    message = f"fewer than {LEAST_BEHIND_A_CLAIM} problems behind {_counted(rows, 'row')}"
-    return [Lint("few problems", message, "add problems that it can run on, 6 for a test")]
+    if rows:
+        message = f"fewer than {LEAST_BEHIND_A_CLAIM} problems behind {_counted(rows, 'row')}"
+        yield Lint("few problems", message, "add problems that it can run on, 6 for a test")
 
 
-def best_on_edge(comparison: Comparison, study: Mapping[str, Any], reference: Row) -> list[Lint]:
+def best_on_edge(comparison: Comparison, reference: Row) -> Iterator[Lint]:
     """Rows whose best setting lies on the edge of what was tried."""
-    grid = study.get("learning_rate")
+    grid = comparison.study.get("learning_rate")
     found = {}
     for row in comparison.headlines:
         names = [
@@ -211,7 +196,7 @@ def best_on_edge(comparison: Comparison, study: Mapping[str, Any], reference: Ro
         if names:
             found[row.optimizer] = len(names)
     if not found:
-        return []
+        return
     worst = sorted(found, key=found.__getitem__, reverse=True)
     listed = ", ".join(f"{name} on {found[name]}" for name in worst[:_SHOWN])
     more = f" and {len(worst) - _SHOWN} more" if len(worst) > _SHOWN else ""
@@ -221,7 +206,7 @@ def best_on_edge(comparison: Comparison, study: Mapping[str, Any], reference: Ro
         else "see the rows T_k+edge (`optbench compare --tracks`), and widen the space"
     )
     message = f"the best setting lies on the edge of its space: {listed}{more}"
-    return [Lint("on the edge", message, hint)]
+    yield Lint("on the edge", message, hint)
 
 
 def _on_edge(outcome: Outcome, grid: Mapping[str, Any] | None) -> bool:
@@ -232,9 +217,8 @@ def _on_edge(outcome: Outcome, grid: Mapping[str, Any] | None) -> bool:
     return any(np.isclose(rate, grid[end]) for end in ("low", "high"))
 
 
-def hidden_failures(comparison: Comparison, study: Mapping[str, Any], reference: Row) -> list[Lint]:
+def hidden_failures(comparison: Comparison, reference: Row) -> Iterator[Lint]:
     """Rows that a mean over successes alone shows on the other side of the reference."""
-    found = []
     for row in comparison.headlines:
         whole = ratio_estimate(comparison, row, reference)
         if row == reference or whole is None:
@@ -254,15 +238,11 @@ def hidden_failures(comparison: Comparison, study: Mapping[str, Any], reference:
                 f"(they reach {counts})"
             )
             hint = "quote the counts and PAR-10 beside any mean over successes"
-            found.append(Lint("successes only", message, hint))
-    return found
+            yield Lint("successes only", message, hint)
 
 
-def beaten_by_special_case(
-    comparison: Comparison, study: Mapping[str, Any], reference: Row
-) -> list[Lint]:
+def beaten_by_special_case(comparison: Comparison, reference: Row) -> Iterator[Lint]:
     """A method that loses to its own special case beyond the interval: it was not tuned enough."""
-    found = []
     rows = {row.optimizer: row for row in comparison.headlines}
     labels = {name: parse_label(name) for name in rows}
     for general in rows:
@@ -281,8 +261,7 @@ def beaten_by_special_case(
                     f"the gradients of its own special case {special}"
                 )
                 hint = "it is under-tuned: give more trials, or a space that holds the special case"
-                found.append(Lint("under-tuned", message, hint))
-    return found
+                yield Lint("under-tuned", message, hint)
 
 
 def _is_special(special: Label, general: Label) -> bool:
@@ -295,23 +274,19 @@ def _is_special(special: Label, general: Label) -> bool:
     return same and set(general.arguments) < set(special.arguments)
 
 
-def unstable_ranking(
-    comparison: Comparison, study: Mapping[str, Any], reference: Row
-) -> list[Lint]:
+def unstable_ranking(comparison: Comparison, reference: Row) -> Iterator[Lint]:
     """A ranking that turns around when one solver, or one problem, is left out."""
-    found = []
     reversal = reversal_without_a_solver(comparison, reference)
     if reversal is not None:
         first, second, left_out = reversal
         message = f"by profile score {first} leads {second}, and trails it without {left_out}"
         hint = "rank by ratios to the reference, not by a profile: it depends on the pool"
-        found.append(Lint("ranking flips", message, hint))
+        yield Lint("ranking flips", message, hint)
     change = leader_without_a_problem(comparison, reference)
     if change is not None:
         leader, other, problem = change
         message = f"{leader} leads, but {other} does without {problem}"
-        found.append(Lint("ranking flips", message, "add problems before you name a winner"))
-    return found
+        yield Lint("ranking flips", message, "add problems before you name a winner")
 
 
 def _outcomes(comparison: Comparison, row: Row) -> Iterator[Outcome]:

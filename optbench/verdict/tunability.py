@@ -26,31 +26,20 @@ def tunability(comparison: Comparison) -> Mapping[Row, np.ndarray]:
         row -> [n] for k from 1 to n trials; rows that have run on every such problem alone.
     """
     headlines = comparison.headlines
+    failure = {p: CENSORED * comparison.limit(p, comparison.rows) for p in comparison.problems}
     found: dict[Row, np.ndarray] = {}
     costs = {
-        (problem, row): _trials(comparison, problem, row)
-        for problem, row in comparison.outcomes
+        (problem, row): np.minimum(outcome.trial_costs, failure[problem])
+        for (problem, row), outcome in comparison.outcomes.items()
         if row in headlines
     }
     least = {
         problem: min(values.min() for (p, _), values in costs.items() if p == problem)
         for problem in {problem for problem, _ in costs}
     }
-    solved = [p for p, value in least.items() if value < _failure(comparison, p)]
+    solved = [p for p, value in least.items() if value < failure[p]]
     for row in headlines:
         curves = [expected_best_of_k(costs[p, row]) / least[p] for p in solved if (p, row) in costs]
         if curves and len(curves) == len(solved):
             found[row] = np.exp(np.mean(np.log(curves), axis=0))
     return found
-
-
-def _trials(comparison: Comparison, problem: str, row: Row) -> np.ndarray:
-    return np.minimum(comparison.outcomes[problem, row].trial_costs, _failure(comparison, problem))
-
-
-def _failure(comparison: Comparison, problem: str) -> float:
-    """What a failure counts as: 10 budgets, or 10 times the most that was spent."""
-    if comparison.budget is not None:
-        return CENSORED * comparison.budget
-    spent = [out.spent.max() for (p, _), out in comparison.outcomes.items() if p == problem]
-    return CENSORED * float(max(spent))

@@ -15,7 +15,7 @@ from optbench.tables import UNKNOWN, number
 _COLUMNS = (*PAIR_COLUMNS[1:-1], "hardest target", "failures")
 
 
-def write_page(results: Results, summary: Summary, folder: Path) -> Path:
+def write_full_table(results: Results, summary: Summary, folder: Path) -> Path:
     """Write every pair of a study into its folder, and return the path.
 
     Raises:
