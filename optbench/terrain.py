@@ -16,6 +16,7 @@ from optbench.landscape import CriticalPoints, PointKind
 from optbench.problem import Problem
 
 STARTS = 61  # of Newton's method, per axis of the region
+LARGE = 0.9  # quantile of the lengths of gradients: most of a region may be flat
 CHUNK = 512  # points whose derivatives are computed together
 ROUNDS = 12  # after each of which what has met goes on as one
 STEPS = 10  # of Newton's method in a round
@@ -161,7 +162,8 @@ def critical_points(terrain: Terrain) -> CriticalPoints:
     with np.errstate(all="ignore"):
         ends = [_walked(look, starts, ROUNDS), _walked(look, starts[::4], 2, across=True)]
         z = np.concatenate(ends)
-        typical = np.nanmedian(np.linalg.norm(look(starts).gradient, axis=-1))
+        lengths = np.linalg.norm(look(starts).gradient, axis=-1)
+        typical = np.nanquantile(lengths, LARGE) if np.isfinite(lengths).any() else 0.0
         z, seen, kinds = _vanishing(look, z, low / side, float(typical), terrain.dtype)
     order = np.lexsort((z[:, 1], z[:, 0], seen.value))
     kept = order[:MOST_POINTS]
@@ -217,7 +219,7 @@ def _vanishing(
         look: what computes derivatives.
         z: [N, 2] in units of the region.
         origin: [2] the lower corner of the region, in these units.
-        typical: length of the gradients of the region.
+        typical: length of the larger gradients of the region.
         dtype: precision.
     """
     z = z[((z >= 0) & (z <= 1)).all(-1)]

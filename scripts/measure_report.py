@@ -11,8 +11,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from pages.synthetic import synthetic_study
 from playwright.sync_api import Page, sync_playwright
+from reports.synthetic import synthetic_study
 
 from optbench.page import write_report
 

@@ -435,7 +435,7 @@ def test_a_table_quotes_what_it_must(page: Page):
 PRINTED = """() => ({
   undrawn: optbench.figures.filter((f) => !f.plot.querySelector('svg, .empty')).map((f) => f.id),
   controls: [...document.querySelectorAll('button, input, select')]
-    .filter((node) => node.checkVisibility()).length,
+    .filter((node) => node.checkVisibility() && !node.querySelector('svg')).length,
   theme: document.documentElement.dataset.theme,
   closed: document.querySelectorAll('details:not([open])').length,
 })"""

@@ -212,10 +212,9 @@ def test_a_folder_without_the_file_is_refused(tmp_path: Path):
 
 def test_reading_needs_no_jax(folder: Path, fresh_python):
     code = (
-        "import os, sys; from pathlib import Path; from optbench.page.bounds import bounds\n"
-        "from optbench.page.source import Source\n"
-        "found = bounds(Source(results=None, folder='', bounds=Path(os.environ['FOLDER'])))\n"
-        "print(len(found['theorems']), 'jax' in sys.modules)"
+        "import os, sys; from pathlib import Path\n"
+        "from optbench.report.bound_records import read_bounds\n"
+        "print(len(read_bounds(Path(os.environ['FOLDER']))), 'jax' in sys.modules)"
     )
     assert fresh_python(code, FOLDER=folder) == ["6 False"]
 

@@ -22,7 +22,7 @@ from optbench.verdict.tunability import tunability
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
-from pages.synthetic import synthetic_study
+from reports.synthetic import synthetic_study
 
 PROBLEMS, OPTIMIZERS, SUBSETS = 6, 25, 20
 CLOSE = {"rtol": 1e-12, "atol": 1e-12}

@@ -315,7 +315,9 @@ def page(results, chromium: Browser, tmp_path_factory) -> Iterator[Page]:
 
 def menu_of(page: Page, name: str, section: str = "convergence") -> Locator:
     """The menu of a section whose title begins so."""
-    label = page.locator(f"#{section} .bar label").filter(has_text=re.compile(f"^{name}"))
+    label = page.locator(f"#{section} .bar label").filter(
+        has_text=re.compile(f"^{name}", re.IGNORECASE)
+    )
     return label.locator("select")
 
 

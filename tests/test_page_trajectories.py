@@ -366,12 +366,14 @@ def test_one_optimizer_can_leave_its_tuned_setting(open_page, report, facts, res
     before = {head["optimizer"]: head["setting"] for head in shown(page)["heads"]}
     figure = page.locator("[data-figure=trajectories]")
     figure.get_by_label("Settings").select_option("0")
+    shown(page)  # the slider belongs to the settings that are drawn
     slider = figure.get_by_label("Recorded setting, by learning rate")
     slider.press("Home")
     after = {head["optimizer"]: head["setting"] for head in shown(page)["heads"]}
     rates = view_of(facts, results, VALLEY)["optimizers"][0]["settings"][:, 0]
     assert after == {**before, 0: int(np.argmin(rates[: results.cell(VALLEY, "adam").trials]))}
     figure.get_by_label("Settings").select_option("all")
+    shown(page)
     slider.press("Home")
     low = {head["optimizer"]: head["setting"] for head in shown(page)["heads"]}
     assert low[0] == after[0] and low[3] == before[3]
@@ -400,7 +402,7 @@ def test_the_plane_says_how_much_it_holds_and_the_modes_follow(open_page, report
     page.evaluate("optbench.choose({ problem: 0 })")
     assert len(shown(page)["heads"]) == len(OPTIMIZERS)
     held = 100 * results.landscape(BOWL).plane.explained[:2].sum()
-    said = page.locator("[data-figure=trajectories] .note").inner_text()
+    said = page.locator("[data-figure=trajectories] .note").first.inner_text()
     assert f"holds {held:.3g} % of their variance" in said
     page.locator("[data-figure=modes]").scroll_into_view_if_needed()
     page.evaluate("optbench.settled()")
