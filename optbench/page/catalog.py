@@ -10,7 +10,6 @@ from optbench.page.source import Source
 from optbench.records import ProblemRecord
 from optbench.verdict.contrasts import kind_of
 
-DONE = "finished"
 SHOWN_FIRST = 8  # optimizers that are switched on when a page opens
 _SYMBOLS = {
     "o": "circle",
@@ -56,9 +55,11 @@ def shown_first(source: Source) -> list[str]:
     if len(labels) <= SHOWN_FIRST:
         return labels
     reference = source.results.study.get("reference") or labels[0]
-    done = {o: {c.problem for c in source.results.cells if c.optimizer == o and c.status == DONE}
-            for o in labels}  # fmt: skip
-    whole = [o for o in labels if done[o] >= done[reference]]
+    done: dict[str, set[str]] = {label: set() for label in labels}
+    for cell in source.results.cells:
+        if cell.status == "finished":
+            done[cell.optimizer].add(cell.problem)
+    whole = [label for label in labels if done[label] >= done[reference]]
     return list(dict.fromkeys([reference, *representatives(whole)]))[:SHOWN_FIRST]
 
 
