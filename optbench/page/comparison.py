@@ -35,10 +35,10 @@ def comparison(source: Source) -> dict[str, Any] | None:
     outcomes = outcomes_of(compared)
     seeds = max(len(o.status) for line in outcomes for o in line if o is not None)
     most = max(len(o.targets) for line in outcomes for o in line if o is not None)
-    targets = _targets(source)
+    targets, units = _targets(source), _units(compared, outcomes)
     labels = optimizers_of(compared)
     return {
-        "units": {unit: UNITS[unit] for unit in _units(compared, outcomes)},
+        "units": {unit: UNITS[unit] for unit in units},
         "targets": targets,
         "target": targets.index(compared.target),
         "reference": labels.index(reference_row(compared, None).optimizer),
@@ -49,10 +49,7 @@ def comparison(source: Source) -> dict[str, Any] | None:
         "runs": _numbers(outcomes, lambda o: len(o.status)),
         "reach": _numbers(outcomes, lambda o: len(o.targets)),
         "indices": np.array([[_own(line, t) for t in targets] for line in outcomes], np.int32),
-        "costs": {
-            unit: _costs(compared, outcomes, unit, (seeds, most))
-            for unit in _units(compared, outcomes)
-        },
+        "costs": {unit: _costs(compared, outcomes, unit, (seeds, most)) for unit in units},
         "restarts": _restarts(compared, outcomes, (seeds, most)),
         "endings": _endings(compared, outcomes, seeds),
     }

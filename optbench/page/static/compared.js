@@ -140,14 +140,8 @@ const targetName = (costs) => power(costs.data.targets[selection.target]);
 function comparisonCommand(costs, figure, compared = selection.optimizers) {
   const { facts, data } = costs;
   if (selection.unit !== "gradients" || selection.target !== data.target) return null;
-  const named = (option, indices, items) =>
-    indices.map((index) => `--${option} ${shellWord(items[index].label)}`);
-  const all = selection.problems.length === facts.problems.length;
-  return [
-    `optbench plot ${shellWord(facts.folder)} --figure ${figure}`,
-    ...(all ? [] : named("problem", selection.problems, facts.problems)),
-    ...named("optimizer", compared, facts.optimizers),
-  ].join(" ");
+  const optimizer = labelsAt(facts.optimizers, compared);
+  return plotCommand(facts, figure, { problem: namedProblems(facts), optimizer });
 }
 
 // The menus of all figures that compare: they change what every one of them shows.

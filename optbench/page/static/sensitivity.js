@@ -86,12 +86,9 @@ function sensitivityFigure(data, facts) {
     },
     command() {
       if (asked !== SHARED_TARGET) return null;
-      const named = selection.optimizers.map(
-        (o) => `--optimizer ${shellWord(facts.optimizers[o].label)}`,
-      );
-      const problem = shellWord(facts.problems[selection.problem].label);
-      const start = `optbench plot ${shellWord(facts.folder)} --figure sensitivity`;
-      return [start, `--problem ${problem}`, ...named].join(" ");
+      const problem = labelsAt(facts.problems, [selection.problem]);
+      const optimizer = labelsAt(facts.optimizers, selection.optimizers);
+      return plotCommand(facts, "sensitivity", { problem, optimizer });
     },
   };
 }

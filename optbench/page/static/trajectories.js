@@ -59,7 +59,7 @@ function addTrajectories(host, views, facts) {
       apply();
     },
     table: () => pathTable(viewNow(), paths, facts),
-    command: () => pathCommand(facts.folder, labelNow()),
+    command: () => pathCommand(facts, labelNow()),
   });
   figure.plot.after(readout.box);
   let width = 0;
@@ -277,8 +277,8 @@ function pathTable(view, paths, facts) {
   return { columns, rows };
 }
 
-const pathCommand = (folder, label) =>
+const pathCommand = (facts, label) =>
   [
-    `optbench plot ${shellWord(folder)} --figure trajectories --problem ${shellWord(label)}`,
-    `optbench animate ${shellWord(folder)} --problem ${shellWord(label)} --to out.gif`,
+    plotCommand(facts, "trajectories", { problem: [label] }),
+    `optbench animate ${shellWord(facts.folder)} --problem ${shellWord(label)} --to out.gif`,
   ].join("\n");

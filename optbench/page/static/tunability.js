@@ -89,12 +89,8 @@ function tunabilityFigure(data, facts) {
       ),
     }),
     command() {
-      const named = (key, option) =>
-        selection[key].map((index) => `--${option} ${shellWord(facts[key][index].label)}`);
-      const start = `optbench plot ${shellWord(facts.folder)} --figure tunability`;
-      const all = selection.problems.length === facts.problems.length;
-      const words = [...(all ? [] : named("problems", "problem")), ...named("optimizers", "optimizer")];
-      return [start, ...words].join(" ");
+      const optimizer = labelsAt(facts.optimizers, selection.optimizers);
+      return plotCommand(facts, "tunability", { problem: namedProblems(facts), optimizer });
     },
   };
 }

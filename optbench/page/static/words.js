@@ -79,7 +79,15 @@ const shellWord = (text) =>
 // Labels of the optimizers that are shown; none where all are, of which no command names any.
 function namedOptimizers(facts) {
   const isAll = selection.optimizers.length === facts.optimizers.length;
-  return isAll ? [] : selection.optimizers.map((index) => facts.optimizers[index].label);
+  return isAll ? [] : labelsAt(facts.optimizers, selection.optimizers);
+}
+
+const labelsAt = (items, indices) => indices.map((index) => items[index].label);
+
+// Labels of the problems that are shown; none where all are.
+function namedProblems(facts) {
+  const isAll = selection.problems.length === facts.problems.length;
+  return isAll ? [] : labelsAt(facts.problems, selection.problems);
 }
 
 // The command that draws a figure on paper; options: name -> values, each given once.
