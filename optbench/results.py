@@ -25,7 +25,7 @@ from optbench.records import ProblemRecord as ProblemRecord
 from optbench.records import Surface as Surface
 from optbench.records import unpack_trajectory
 from optbench.store import read_problem
-from optbench.summary import Summary, summarize
+from optbench.summary import Finished, Summary, summarize
 from optbench.summary.sparklines import levels_for
 from optbench.trajectory import TARGETS, Trajectory, headline_of
 
@@ -124,6 +124,15 @@ class Results:
         with _damage_said(self.folder):
             return None if packed is None else unpack_trajectory(packed)
 
+    def finished_on(self, problem: str) -> Finished:
+        """What has finished on a problem, and the target that it is shown at.
+
+        Raises:
+            OptbenchError: the study has no such problem.
+        """
+        cells = [cell for o in self.optimizers if (cell := self.cell(problem, o)) is not None]
+        return Finished.of(cells, self.trajectory_of, self.target)
+
     def landscape(self, problem: str) -> Landscape | None:
         """What a problem looks like where optimizers went; None where that is not known.
 
@@ -150,7 +159,7 @@ class Results:
             self.problems,
             self.optimizers,
             self.cells,
-            self.trajectory,
+            self.finished_on,
             target=self.target,
         )
 

@@ -102,16 +102,19 @@ def work_off(
         store: of the study.
         listener: told what happens.
         survey: computes the landscape of a problem, where it is missing, and returns its seconds;
-            called when the last pending cell of the problem is done, and once more in the end.
+            called when the last pending cell of the problem is done, in the end for those that
+            had none pending.
     """
     batches = list(batches)
     pending = [batch for batch in batches if batch.pending]
     compiling = running = surveying = 0.0
+    to_survey = dict.fromkeys(batch.instance for batch in batches)
     latest: Instance | None = None
     for batch, job, seconds in _compile_ahead(pending, store, listener):
         compiling += seconds
-        if latest is not None and latest is not batch.instance:
+        if latest in to_survey and latest is not batch.instance:
             surveying += survey(latest)
+            del to_survey[latest]
         latest = batch.instance
         for label in batch.pending:
             outcome = job if isinstance(job, Exception) else _run(job, batch, label, listener)
@@ -121,7 +124,7 @@ def work_off(
             store.commit(cell, outcome if isinstance(outcome, Trajectory) else None)
             listener(CellFinished(cell=cell))
             running += cell.run_seconds or 0.0
-    surveying += sum(map(survey, dict.fromkeys(batch.instance for batch in batches)))
+    surveying += sum(map(survey, to_survey))
     return Spent(compiling, running, surveying)
 
 

@@ -24,6 +24,8 @@ install_import_hook(["optbench", "problems"], CHECKED)
 if jax.__version_info__ < (0, 11):
     os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false")
 
+os.environ["COLUMNS"] = "100"  # tables are as wide in every terminal
+
 Report = pytest.TestReport | pytest.CollectReport
 ALLOWED_SKIPS = frozenset({browser.MISSING})  # reasons; none of them where STRICT is set
 STRICT = "OPTBENCH_NO_SKIPS"

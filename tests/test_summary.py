@@ -12,8 +12,8 @@ from optbench.comparison import compare_rows
 from optbench.records import Cell, ProblemRecord, pack_trajectory
 from optbench.report.comparison import comparison_lines
 from optbench.results import Results
-from optbench.summary import Pair, Summary, pairs, summarize
-from optbench.summary.pairs import common_target
+from optbench.summary import Finished, Pair, Summary, summarize
+from optbench.summary.finished import common_target
 from optbench.summary.standings import standings
 from optbench.summary.text import MAX_LINES
 from optbench.tables import align, number
@@ -81,9 +81,12 @@ def summary_of(logs, cells=None, target=TARGETS[-1], **settings) -> Summary:
         cells = [cell(*names) for names, found in logs.items() if found is not None]
     given = {"name": "tried", "budget": 1000.0} | settings
     records = {problem: ProblemRecord(label=problem) for problem in problems}
-    return summarize(
-        given, records, optimizers, cells, lambda *names: logs.get(names), target=target
-    )
+
+    def finished(problem: str) -> Finished:
+        done = [cell for cell in cells if cell.problem == problem]
+        return Finished.of(done, lambda cell: logs.get((cell.problem, cell.optimizer)), target)
+
+    return summarize(given, records, optimizers, cells, finished, target=target)
 
 
 def only_pair(trajectory) -> Pair:
@@ -198,8 +201,8 @@ def test_a_verdict_knows_the_reference_of_its_study(planted_study):
 
 def test_a_table_at_other_targets_would_not_agree(planted_study, monkeypatch):
     """The planted defect: each problem at the hardest target that half of the methods reach."""
-    easy = lambda logs, trials, target: (pairs.common_target([tuning(x) for x in logs]), False)  # noqa: E731
-    monkeypatch.setattr("optbench.summary.shown_target", easy)
+    easy = lambda logs, trials, target: (common_target([tuning(x) for x in logs]), False)  # noqa: E731
+    monkeypatch.setattr("optbench.summary.finished.shown_target", easy)
     with pytest.raises(AssertionError):
         test_the_table_agrees_with_the_verdict(planted_study)
 

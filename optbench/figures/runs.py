@@ -8,12 +8,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from optbench import metrics
-from optbench.errors import unknown_name
 from optbench.figures.sheet import SCREEN, Sheet
 from optbench.figures.style import PER_PANEL, Style, assign_styles, plain, power_of_ten
 from optbench.records import ProblemRecord
 from optbench.results import Results
-from optbench.summary.pairs import shown_target
 from optbench.tracks import evaluation, headline_index, tuning
 from optbench.trajectory import FAILURES, Trajectory
 
@@ -136,19 +134,14 @@ def problem_runs(
     Raises:
         OptbenchError: the study has no such problem.
     """
-    if problem not in results.problems:
-        known = list(results.problems)
-        raise unknown_name("problem", problem, known, f"the study has {', '.join(known)}")
+    found = results.finished_on(problem)
     shown = [o for o in results.optimizers if not optimizers or o in optimizers]
-    found = {o: results.trajectory(problem, o) for o in results.optimizers}
-    logs = {o: log for o, log in found.items() if log is not None}
-    trials = {c.optimizer: c.trials for c in results.cells if c.problem == problem}
-    target, _ = shown_target([*logs.values()], [trials[o] for o in logs], results.target)
+    drawn = [o for o in shown if o in found.logs]
     return ProblemRuns(
         problem=results.problems[problem],
-        tuned={o: tune(logs[o], trials[o], target) for o in shown if o in logs},
+        tuned={o: tune(found.logs[o], found.cells[o].trials, found.target) for o in drawn},
         styles=assign_styles(shown),
-        missing=_missing(results, problem, [o for o in shown if o not in logs]),
+        missing=_missing(results, problem, [o for o in shown if o not in drawn]),
         sheet=sheet,
         are_named=bool(optimizers),
     )

@@ -54,9 +54,13 @@ def write_report(
     if path is None and results.folder is None:
         raise OptbenchError("results in memory have no folder", "give a path for the report")
     target = Path(results.folder or ".", FILE) if path is None else Path(path)
-    text = report(results, bounds=bounds)
-    with said_plainly(target.parent), replaced(target) as part:
-        part.write_text(text, encoding="utf-8")
+    # Opened first: what may not be written is told before the work, not after it.
+    with (
+        said_plainly(target.parent),
+        replaced(target) as part,
+        part.open("w", encoding="utf-8") as file,
+    ):
+        file.write(report(results, bounds=bounds))
     return target
 
 

@@ -31,8 +31,8 @@ from optbench.report.rates import (
     cells_of,
     known_problem,
 )
-from optbench.summary.pairs import Pair, measure_at, shown_target
-from optbench.tracks import evaluation, headline_index, tracks_of
+from optbench.summary.pairs import Pair, measure_at
+from optbench.tracks import evaluation, tracks_of
 from optbench.trajectory import Trajectory
 
 POINTS = 64  # of a curve, at most
@@ -74,18 +74,12 @@ def drawn_pairs(source: Source, label: str) -> Iterator[Drawn]:
     Each at the setting that `optbench rates` and `optbench show` tell of, then, where such were
     published, at its defaults, under track D.
     """
-    results = source.results
-    record = results.problems[label]
-    logs = {o: log for o in results.optimizers if (log := results.trajectory(label, o)) is not None}
-    trials = [cell.trials for o in logs if (cell := results.cell(label, o)) is not None]
-    target, _ = shown_target(list(logs.values()), trials, results.target)
-    problem = known_problem(label, source.catalogs.problems) if logs else None
-    for optimizer, log in logs.items():
-        cell = results.cell(label, optimizer)
-        assert cell is not None
+    record, found = source.results.problems[label], source.results.finished_on(label)
+    problem = known_problem(label, source.catalogs.problems) if found.logs else None
+    for optimizer, log in found.logs.items():
+        cell, target = found.cells[optimizer], found.target
         theory = Theory(problem, optimizer, source.catalogs.optimizers)
-        tuned = headline_index(log, cell.trials, target)
-        tracks = {tracks_of(cell, log)[0]: tuned}
+        tracks = {tracks_of(cell, log)[0]: found.tuned_index(optimizer)}
         if "D" in tracks_of(cell, log):
             tracks["D"] = cell.trials
         for track, index in tracks.items():

@@ -19,11 +19,10 @@ from optbench.rates import Abstention, Rate
 from optbench.records import ProblemRecord
 from optbench.regimes import observed_rate
 from optbench.results import Results
-from optbench.summary.pairs import shown_target
 from optbench.tables import INDENT, UNKNOWN, align, number
 from optbench.theoretical_rates import theoretical_rate
 from optbench.theory import known_of
-from optbench.tracks import evaluation, headline_index
+from optbench.tracks import evaluation
 from optbench.trajectory import Merit, Trajectory
 
 COLUMNS = ("optimizer", "setting", "regime", "rate", "interval", "steps", "theory", "ratio")
@@ -72,21 +71,16 @@ def pair_rates(results: Results, catalogs: Catalogs, *, every_setting: bool) -> 
         catalogs: of problems and optimizers.
         every_setting: whether all settings of a pair are told, or its best one alone.
     """
-    cells = {(cell.problem, cell.optimizer): cell for cell in results.cells}
     for label, record in results.problems.items():
-        found = {o: results.trajectory(label, o) for o in results.optimizers}
-        logs = {o: log for o, log in found.items() if log is not None}
-        trials = [cells[label, o].trials for o in logs]
-        target, _ = shown_target(list(logs.values()), trials, results.target)
+        found = results.finished_on(label)
         problem = known_problem(label, catalogs.problems)
-        for optimizer, log in found.items():
-            if log is None:
-                cell = cells.get((label, optimizer))
+        for optimizer in results.optimizers:
+            if optimizer not in found.logs:
+                cell = results.cell(label, optimizer)
                 why = f"{cell.status}: {cell.message}" if cell else "unfinished"
                 yield PairRate(problem=label, optimizer=optimizer, observed=Abstention(why))
                 continue
-            best = headline_index(log, cells[label, optimizer].trials, target)
-            log = evaluation(log)
+            best, log = found.tuned_index(optimizer), evaluation(found.logs[optimizer])
             theory = Theory(problem, optimizer, catalogs.optimizers)
             for setting in range(log.value.shape[1]) if every_setting else (best,):
                 pair = _pair_rate(log, setting, record, theory)

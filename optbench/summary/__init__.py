@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from optbench.records import Cell, ProblemRecord
-from optbench.summary.pairs import Pair, measure, shown_target
+from optbench.summary.finished import Finished
+from optbench.summary.pairs import Pair, measure
 from optbench.summary.sparklines import BLOCKS
 from optbench.summary.text import legend, render, title
 from optbench.trajectory import Trajectory
 
-__all__ = ["Pair", "Summary", "summarize"]
+__all__ = ["Finished", "Pair", "Summary", "summarize"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -66,7 +67,7 @@ def summarize(
     problems: Mapping[str, ProblemRecord],
     optimizers: Sequence[str],
     cells: Sequence[Cell],
-    trajectory: Callable[[str, str], Trajectory | None],
+    finished: Callable[[str], Finished],
     *,
     target: float,
 ) -> Summary:
@@ -77,26 +78,20 @@ def summarize(
         problems: label -> record, in study order.
         optimizers: labels, in study order.
         cells: what is there of the study; pairs without a cell are unfinished.
-        trajectory: (problem, optimizer) -> the trajectory of a finished cell.
+        finished: problem -> what has finished on it.
         target: that settings are tuned for, as a fraction of the merit at the start.
     """
     known = {(cell.problem, cell.optimizer): cell for cell in cells}
     pairs: list[Pair] = []
     endings: collections.Counter[str] = collections.Counter()
     for problem, record in problems.items():
-        logs = {
-            optimizer: log
-            for optimizer in optimizers
-            if (problem, optimizer) in known and (log := trajectory(problem, optimizer)) is not None
-        }
-        trials = [known[problem, optimizer].trials for optimizer in logs]
-        index, eased = shown_target(list(logs.values()), trials, target)
-        spent = max((float(np.nanmax(log.cost)) for log in logs.values()), default=1.0)
-        at = {"eased": eased, "horizon": study.get("budget") or spent}
+        found = finished(problem)
+        spent = max((float(np.nanmax(log.cost)) for log in found.logs.values()), default=1.0)
+        at = {"eased": found.eased, "horizon": study.get("budget") or spent}
         for optimizer in optimizers:
-            cell, log = known.get((problem, optimizer)), logs.get(optimizer)
+            cell, log = known.get((problem, optimizer)), found.logs.get(optimizer)
             if cell is not None and log is not None:
-                pairs.append(measure(cell, log, index, record, **at))
+                pairs.append(measure(cell, log, found.target, record, **at))
                 endings.update(str(status) for status in log.status[_distinct(log)])
             else:
                 status, why = (cell.status, cell.message) if cell else ("unfinished", "")

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
 from optbench import metrics
-from optbench.metrics import as_costs
 from optbench.rates import Abstention, Rate
 from optbench.records import Cell, ProblemRecord
 from optbench.regimes import observed_rate
 from optbench.summary.sparklines import Path, path_of
-from optbench.tracks import evaluation, headline_index, target_index, tracks_of, tuning
+from optbench.tracks import evaluation, headline_index, tracks_of
 from optbench.trajectory import Trajectory
 
 
@@ -73,46 +72,6 @@ class Pair:
     def solved(self) -> bool:
         """Whether most starts reach the target of the study."""
         return self.cost is not None and not self.eased
-
-
-def common_target(trajectories: Sequence[Trajectory]) -> int:
-    """Index of the hardest target that half of the methods reach, each from most starts.
-
-    Where fewer than half of them reach any, the hardest that all these do; where none does, the
-    easiest.
-
-    Args:
-        trajectories: the runs that settings are tuned on: what decides for which target they are
-            tuned must be no more than they are tuned by.
-    """
-    hardest = [metrics.hardest_target(trajectory.hit_costs) for trajectory in trajectories]
-    known = sorted((index for index in hardest if index is not None), reverse=True)
-    half = math.ceil(len(hardest) / 2)
-    return known[min(half, len(known)) - 1] if known else 0
-
-
-def shown_target(
-    trajectories: Sequence[Trajectory], trials: Sequence[int], target: float
-) -> tuple[int, bool]:
-    """Index of the target that a problem is shown at, and whether it is an eased one.
-
-    It is the study's, as in a verdict. Where no method reaches that on most of the seeds of tuning,
-    at the setting tuned for it, it is `common_target`, if that asks for less.
-
-    Args:
-        trajectories: all lanes of each method that finished.
-        trials: of each, as `headline_index` takes them.
-        target: of the study, as a fraction of the merit at the start.
-    """
-    if not trajectories:
-        return 0, False
-    asked = target_index(trajectories[0], target)
-    for log, tried in zip(trajectories, trials, strict=True):
-        index = headline_index(log, tried, asked)
-        if np.isfinite(np.median(as_costs(tuning(log).hit_costs[:, index, asked]))):
-            return asked, False
-    common = common_target([tuning(log) for log in trajectories])
-    return min(common, asked), common < asked
 
 
 def measure(
