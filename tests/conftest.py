@@ -13,12 +13,10 @@ from pathlib import Path
 import browser
 import jax
 import pytest
-from jaxtyping import install_import_hook
+import runtime_types
 from playwright.sync_api import Browser, Page
 
-# An int is a float, as PEP 484 says.
-CHECKED = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
-install_import_hook(["optbench", "problems"], CHECKED)
+runtime_types.check_packages("optbench", "problems")
 
 # Programs of the sizes of tests compile a third faster without; later versions have no such flag.
 if jax.__version_info__ < (0, 11):

@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import jaxtyping
 import pytest
 from click.testing import Result
 from command_line import MINE, optbench, write
@@ -23,10 +22,8 @@ from optbench.results import Results
 TINY = 'problems = ["booth"]\noptimizers = ["gradient_descent"]\nseeds = 1\nbudget = 5\n'
 
 
-@pytest.fixture(autouse=True)
-def annotations_unchecked(monkeypatch):
-    """As for a user: a wrong type reaches the door, where tests would stop it before."""
-    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+# As for a user: a wrong type reaches the door, where tests would stop it before.
+pytestmark = pytest.mark.filterwarnings("ignore::runtime_types.WrongType")
 
 
 @pytest.fixture

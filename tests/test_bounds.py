@@ -593,8 +593,8 @@ def test_somebodys_own_theorem_is_checked():
     assert check_bound(too_good).verdict == Verdict.CROSSED
 
 
-def test_refuses_what_is_no_theorem(monkeypatch):
-    monkeypatch.setattr("jaxtyping.config.jaxtyping_disable", True)
+@pytest.mark.filterwarnings("ignore::runtime_types.WrongType")
+def test_refuses_what_is_no_theorem():
     with pytest.raises(OptbenchError, match="expected a Theorem, got a function"):
         check_bound(gd_sc_fgap)
 

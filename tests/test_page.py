@@ -389,6 +389,7 @@ def test_every_figure_says_what_it_shows_and_how_to_read_it(page: Page):
 
 
 def saved(page: Page, name: str, kind: str) -> bytes:
+    page.wait_for_timeout(110)  # Chromium drops what is saved oftener than ten times a second
     with page.expect_download() as started:
         page.locator(f"[data-figure='{name}']").get_by_role("button", name=f"as {kind}").click()
     assert started.value.suggested_filename == f"{name}.{kind.lower()}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
-import jaxtyping
 import numpy as np
 import pytest
 
@@ -16,10 +15,8 @@ from optbench.validation import validate_problem
 DATA = np.ones((5, 3))
 
 
-@pytest.fixture(autouse=True)
-def annotations_unchecked(monkeypatch):
-    """As for a user: a wrong type reaches the door, where tests would stop it before."""
-    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+# As for a user: a wrong type reaches the door, where tests would stop it before.
+pytestmark = pytest.mark.filterwarnings("ignore::runtime_types.WrongType")
 
 
 def sphere(params):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -77,12 +78,12 @@ class Comparison:
     perturbed: np.ndarray | None = None
     precise: bool = False
 
-    @property
+    @functools.cached_property
     def states_zero(self) -> bool:
         """Whether the bound is zero at every step."""
         return not self.bound.any()
 
-    @property
+    @functools.cached_property
     def num_compared(self) -> int:
         """The comparison ends at the first step whose bound is lost in rounding."""
         lost = (np.abs(self.bound) <= COMPARABLE * self.rounding) & np.isfinite(self.observed)
@@ -93,12 +94,12 @@ class Comparison:
         """The last step compared."""
         return int(self.k[self._compared][-1]) if self._compared.any() else None
 
-    @property
+    @functools.cached_property
     def _compared(self) -> np.ndarray:
         """[T] where a bound that says something is not lost in rounding."""
         return (np.arange(len(self.k)) < self.num_compared) & np.isfinite(self.bound)
 
-    @property
+    @functools.cached_property
     def ratios(self) -> np.ndarray:
         """[T] observed / bound; NaN where they are not compared."""
         compared = self._compared & (self.bound != 0)
@@ -114,12 +115,12 @@ class Comparison:
         """The step at which `ratio` is observed."""
         return None if self._nearest is None else int(self.k[self._nearest])
 
-    @property
+    @functools.cached_property
     def _nearest(self) -> int | None:
         over = self._excesses
         return None if np.isnan(over).all() else int(np.nanargmax(over))
 
-    @property
+    @functools.cached_property
     def _excesses(self) -> np.ndarray:
         """[T] how far the run is beyond the bound, as a share of it."""
         over = self.beyond(self.ratios, 1.0)

@@ -185,11 +185,12 @@ def _nesting(subject: Subject) -> Check:
     """Against one flat array, or a flat list of the same arrays for rules that go by array."""
 
     def run(tree: Any) -> Outcome:
-        return subject.run_eagerly(ravel_pytree(tree)[1](jnp.asarray(START)))[0]
+        return subject.run(subject.make_problem(), ravel_pytree(tree)[1](jnp.asarray(START)))
 
     if subject.built.by_array:
         return _agree(run(_NESTED), run(_LISTED), "nested and listed params")
-    return _agree(run(_NESTED), subject.eager[0], "nested and flat params")
+    flat = subject.run(subject.make_problem(), subject.start)
+    return _agree(run(_NESTED), flat, "nested and flat params")
 
 
 def _stationary(subject: Subject) -> Check:
@@ -199,10 +200,13 @@ def _stationary(subject: Subject) -> Check:
 
 
 def _precisions(subject: Subject) -> Check:
-    single = subject.run_eagerly(subject.start, "float32")[0].params
+    given = subject.make_problem(), subject.start, subject.values
+    with jax.enable_x64(False):  # as a study in float32 runs
+        single = subject.compiled(*trees.cast(given, "float32"), STEPS).params
     if single.dtype != jnp.float32:
         return Check("", False, f"float32 params turn {single.dtype}")
-    difference = _difference(single, subject.eager[0].params)
+    double = subject.run(subject.make_problem(), subject.start).params
+    difference = _difference(single, double)
     return at_most("", difference, TOLERANCE_FLOAT32, f"{STEPS} steps in float32 and float64")
 
 

@@ -11,7 +11,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from optbench import trees
 from optbench.checks.plain_loop import (
     START,
     MakeProblem,
@@ -93,12 +92,12 @@ class Subject:
         return self.compiled(problem, params, self.values, num_steps)
 
     def run_eagerly(
-        self, params: Params, dtype: str = "float64", bend: float = 1.0, num_steps: int = STEPS
+        self, params: Params, bend: float = 1.0, num_steps: int = STEPS
     ) -> tuple[Outcome, collections.Counter[str]]:
         """An operation-by-operation run, and the oracle calls it was seen to make."""
         counts: collections.Counter[str] = collections.Counter()
         problem, params, values = jax.tree.map(
-            jnp.asarray, trees.cast((self.make_problem(bend), params, self.values), dtype)
+            jnp.asarray, (self.make_problem(bend), params, self.values)
         )
         run = make_loop(self.method, counting(counts))
         with jax.disable_jit():

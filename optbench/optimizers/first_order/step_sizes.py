@@ -159,7 +159,7 @@ def random_coordinate_descent(learning_rate: Scalar = 0.1, seed: int = 0) -> Opt
 
     def draw(count: jax.Array, dim: int) -> jax.Array:
         key = jax.random.fold_in(jax.random.key(seed), count)
-        return jnp.arange(dim) == jax.random.randint(key, (), 0, dim)
+        return jnp.arange(dim) == jax.random.randint(key, (), 0, dim, jnp.int32)
 
     return _along_coordinates(learning_rate, draw)
 
