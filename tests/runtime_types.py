@@ -22,7 +22,7 @@ import beartype
 DECORATOR, UNKNOWN = "__checked__", "__unknown_types__"  # as a checked module knows them
 
 
-class WrongType(UserWarning):
+class WrongType(UserWarning, TypeError):
     """A value is not of the type that an annotation tells; pytest makes it an error."""
 
 
