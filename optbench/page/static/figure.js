@@ -121,9 +121,11 @@ function drawNow(figure) {
   if (figure.drawn) figure.drawn(figure.plot);
 }
 
+const nextFrame = () => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+
 // Resolves when every figure in sight shows the selection.
 async function settled() {
-  while (frame !== null || figures.some((figure) => figure.dirty && figure.visible)) {
-    await new Promise((resolve) => setTimeout(resolve, 0));
-  }
+  await nextFrame(); // in which the browser sees what has come in sight
+  do await nextFrame();
+  while (frame !== null || figures.some((figure) => figure.dirty && figure.visible));
 }
