@@ -304,12 +304,18 @@ def test_a_search_for_another_target_has_its_own(two: Path, monkeypatch):
 
 
 def test_one_that_fails_is_told_and_tried_again(two: Path, monkeypatch):
+    tried = []
+
     def broken(terrain):
+        tried.append(terrain)
         raise ValueError("no way\nat all")
 
-    change(two, "DELETE FROM landscapes")
+    planar = dataclasses.replace(TWO, problems=("rosenbrock", "booth"), name="planar")
     with monkeypatch.context() as patched:
         patched.setattr(optbench.survey, "critical_points", broken)
+        run_study(planar)
+        assert len(tried) == 2  # once each, in this run
+        change(two, "DELETE FROM landscapes")
         results = run_study(TWO, two)
     assert results.landscape("rosenbrock").failure == "ValueError: no way"
     assert results.landscape("quadratic[dim=3]").failure is None
