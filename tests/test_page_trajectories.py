@@ -120,6 +120,13 @@ def test_no_point_that_the_eye_can_tell_is_dropped(seed: int):
     assert not keeps_what_the_eye_sees(places, kept[::2])
 
 
+def test_a_path_that_leaves_for_infinity_keeps_where_it_does():
+    away = np.array([[0.0, 0.0], [5.0, 2.0], [np.inf, 9.0], [np.inf, 9.5], [-np.inf, 9.5]])
+    started_there, lost = away[2:], np.array([[0.0, 0.0], [np.nan, 0.0], [np.nan, 0.0]])
+    found = [list(kept) for kept in told_apart([away, started_there, lost])]
+    assert found == [[0, 1, 2, 4], [0, 2], [0, 1, 2]]
+
+
 def test_a_long_path_keeps_its_first_points_and_its_last():
     index = np.arange(1000)
     kept = thinned(index, 60)

@@ -118,10 +118,13 @@ def told_apart(places: list[np.ndarray]) -> list[np.ndarray]:
     longest = max(map(len, places))
     padded = np.stack([np.pad(p, ((0, longest - len(p)), (0, 0)), "edge") for p in places])
     kept = np.zeros(padded.shape[:2], bool)
-    before = np.full_like(padded[:, 0], np.inf)
+    before = np.full_like(padded[:, 0], np.nan)
     for index in range(longest):
-        away = ~np.all(np.abs(padded[:, index] - before) <= 1, axis=-1)
-        before = np.where(away[:, None], padded[:, index], before)
+        now = padded[:, index]
+        with np.errstate(invalid="ignore"):  # a path that diverges goes from inf to inf
+            near = (np.abs(now - before) <= 1) | (now == before)
+        away = ~near.all(axis=-1)
+        before = np.where(away[:, None], now, before)
         kept[:, index] = away
     last = np.array([len(path) - 1 for path in places])[:, None]
     kept = (kept & (np.arange(longest) < last)) | (np.arange(longest) == last)
