@@ -33,6 +33,7 @@ RING = 60**0.5  # points across
 LOWEST = 1e-20  # no logarithmic axis goes further down
 
 Scale = Literal["log", "linear", "symlog"]
+MOST_TICKS = 5  # with a label, of a panel that is linear around 0 and logarithmic beyond
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -303,6 +304,7 @@ def _scale(axes: Axes, panel: Panel, heights: np.ndarray) -> None:
         largest = float(np.abs(heights).max(initial=0.0)) or 1.0
         linear = 10.0 ** (np.floor(np.log10(max(largest, LOWEST))) - LINEAR_DECADES)
         axes.set_yscale("symlog", linthresh=linear)
+        axes.yaxis.get_major_locator().set_params(numticks=MOST_TICKS)
         low, high = heights.min(initial=-linear), heights.max(initial=linear)
         axes.set_ylim(low * MARGIN, high * MARGIN)
     elif panel.scale == "log":
