@@ -28,6 +28,7 @@ from optbench import catalog, study
 from optbench.cli import interrupts, main, manners
 from optbench.cli.check import laws_for
 from optbench.cli.listing import as_text, first_sentence, searched_text
+from optbench.cli.manners import busy
 from optbench.cli.progress import LiveProgress, counted
 from optbench.cli.run import changed
 from optbench.method import find_method
@@ -493,6 +494,15 @@ def test_progress_is_quiet_where_nobody_watches():
     assert shown_by(tell_all, is_terminal=False) == ""
     assert shown_by(lambda c: list(counted("x", [1, 2], c)), is_terminal=False) == ""
     assert "x" in shown_by(lambda c: list(counted("x", [1, 2], c)), is_terminal=True)
+
+
+def test_what_takes_its_time_is_said_to_who_watches():
+    def wait(console: Console) -> None:
+        with busy("writing the report", console):
+            pass
+
+    assert shown_by(wait, is_terminal=False) == ""
+    assert "writing the report" in shown_by(wait, is_terminal=True)
 
 
 # show, plot, export

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import io
 import json
@@ -9,14 +10,17 @@ import math
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from optbench.database import FILE
 from optbench.errors import ExitCode, OptbenchError
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 WIDTH = 100  # of a page, where there is no terminal
 MIN_WIDTH, MAX_WIDTH = 60, 160
@@ -61,6 +65,16 @@ def note(kind: str, text: str, color: str = "yellow") -> None:
     """One line on stderr, `kind: text`; in color on a terminal, unless NO_COLOR is set."""
     start = click.style(f"{kind}:", fg=color, bold=True)
     click.echo(f"{start} {' '.join(text.split())}", err=True, color=use_color())
+
+
+@contextlib.contextmanager
+def busy(doing: str, console: Console | None = None) -> Iterator[None]:
+    """Say on stderr what is being done meanwhile, where that is a terminal."""
+    from rich.console import Console
+
+    console = console or Console(stderr=True)
+    with console.status(doing) if console.is_terminal else contextlib.nullcontext():
+        yield
 
 
 def use_color() -> bool | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from optbench.cli.manners import examples, json_option, results_argument, say_json
+from optbench.cli.manners import busy, examples, json_option, results_argument, say_json
 from optbench.errors import ExitCode, OptbenchError
 
 BOUNDS = "bounds"  # the folder of `optbench bounds`, beside that of a study
@@ -49,7 +49,8 @@ def report(
     found = Results.open(results)
     if bounds is not None and not bounds.is_dir():
         raise OptbenchError(f"no folder {bounds}", "`optbench bounds` makes one")
-    path = write_report(found, to, bounds=bounds or bounds_beside(results))
+    with busy("writing the report"):
+        path = write_report(found, to, bounds=bounds or bounds_beside(results))
     say_json({"files": [path]}) if as_json else click.echo(path)
     if opened:
         webbrowser.open(path.absolute().as_uri())

@@ -11,6 +11,7 @@ import click
 
 from optbench.cli.interrupts import interrupt_deferred, interrupt_remembered
 from optbench.cli.manners import (
+    busy,
     catalog_option,
     examples,
     json_option,
@@ -178,7 +179,8 @@ def finish(done: Results, folder: Path, *, redraw: bool) -> ExitCode:
     """Show verdict and table, draw what has changed, say which cells failed, print the folder."""
     from optbench.report.full_table import write_full_table
 
-    summary = done.summary()
+    with busy("summing up"):
+        summary = done.summary()
     show_verdict(done, err=True)
     click.echo(summary.text(page_width(), spark_levels(err=True)), err=True)
     pairs = write_full_table(done, summary, folder)
@@ -198,9 +200,10 @@ def draw(done: Results, figures: Path, report: Path) -> None:
     from optbench.figures import plot
     from optbench.page import write_report
 
-    with said_plainly(figures):
+    with busy("drawing the figures"), said_plainly(figures):
         plot(done, figures, workers=min(os.cpu_count() or 1, len(done.problems), 4))
-    write_report(done, report, bounds=bounds_beside(report.parent))
+    with busy("writing the report"):
+        write_report(done, report, bounds=bounds_beside(report.parent))
 
 
 def show_verdict(done: Results, *, err: bool = False) -> None:
@@ -209,11 +212,13 @@ def show_verdict(done: Results, *, err: bool = False) -> None:
     from optbench.report.verdict import verdict_text
     from optbench.verdict import reach_verdict
 
-    compared = compare_rows(done)
+    with busy("comparing"):
+        compared = compare_rows(done)
     if len(compared.headlines) < 2:
         return
     try:
-        verdict = reach_verdict(compared)
+        with busy("reaching the verdict"):
+            verdict = reach_verdict(compared)
     except OptbenchError as error:
         note("no verdict", f"{error.message}; {error.hint}")
     else:
