@@ -396,6 +396,10 @@ def saved(page: Page, name: str, kind: str) -> bytes:
     return Path(started.value.path()).read_bytes()
 
 
+KEY_OF = """(name) => optbench.figures.find((figure) => figure.id === name).legend?.()
+    .map(({ label }) => label.trim().split(/\\s+/))"""
+
+
 def test_figures_are_saved_as_what_is_drawn(page: Page):
     drawn(page)
     for name in figures(page):
@@ -405,13 +409,24 @@ def test_figures_are_saved_as_what_is_drawn(page: Page):
         image = saved(page, name, "PNG")
         assert image[:8] == b"\x89PNG\r\n\x1a\n"
         width, height = np.frombuffer(image[16:24], ">u4")
-        assert abs(width - 2 * size["width"]) <= 2 and abs(height - 2 * size["height"]) <= 2
+        key = page.evaluate(KEY_OF, name)
+        assert abs(width - 2 * size["width"]) <= 2
+        assert abs(height - 2 * size["height"]) <= 2 or (key and height > 2 * size["height"])
         vector = saved(page, name, "SVG").decode()
+        named = re.findall(r'<text class="legendtext"[^>]*>(.*?)</text>', vector)
+        assert not key or [html.unescape(text).split() for text in named] == key, name
         assert vector.startswith("<svg") and vector.rstrip().endswith("</svg>")
         paths = "node => node.querySelectorAll('.scatterlayer path, .heatmaplayer image').length"
         assert page.locator(f"#figure-{name}").evaluate(paths) > 0
         rows = list(csv.reader(io.StringIO(saved(page, name, "CSV").decode(), newline="")))
         assert len(rows) > 1 and len({len(row) for row in rows}) == 1, name
+
+
+def test_of_a_figure_that_draws_nothing_no_picture_is_saved(page: Page):
+    page.evaluate("optbench.choose({ optimizers: [] })")
+    drawn(page).locator("[data-figure=trajectories]").get_by_role("button", name="as PNG").click()
+    page.evaluate("optbench.settled()")  # and no error, which the page would be closed with
+    assert page.locator("#figure-trajectories .empty").inner_text()
 
 
 def test_the_table_of_a_figure_holds_what_is_drawn(page: Page):

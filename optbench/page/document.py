@@ -15,6 +15,7 @@ SCRIPTS = (  # in the order in which they run
     "words.js",
     "theme.js",
     "selection.js",
+    "picture.js",
     "figure.js",
     "filters.js",
     "paths.js",

@@ -41,6 +41,7 @@ SECTIONS.push([
         "slope that theory tells, from the same point; its level means nothing. A curve that " +
         "leaves through the top has lost half of its starts or more.",
       depends: ["problem", "optimizers"],
+      legend: shownOptimizers(facts),
       controls: (bar, redraw) => curveControls(bar, redraw, study),
       draw: () => {
         table.replaceChildren(curveTable(study));

@@ -20,6 +20,7 @@ SECTIONS.push([
       title: "What happened along the path",
       read: "the first start of each optimizer at its tuned setting; a dotted line is the threshold of the line of its color.",
       depends: ["problem", "optimizers"],
+      legend: shownOptimizers(facts),
       controls: (bar, redraw) => diagnosticControls(bar, redraw, study),
       draw: () => diagnosticDrawing(study),
       table: () => diagnosticNumbers(study),

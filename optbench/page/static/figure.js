@@ -9,6 +9,7 @@
 //                   the note is what is to be said of this selection: what is left out, and why
 //   table           () => { columns, rows }: the numbers that are drawn
 //   command         () => the command that draws it on paper; null where there is none
+//   legend          optional: () => the optimizers whose lines a saved picture has to name
 //   drawn           optional: (plot) after every drawing, to listen to Plotly's events
 
 const CONFIG = { displayModeBar: false, responsive: true, scrollZoom: false, doubleClick: "reset" };
@@ -53,11 +54,7 @@ function addFigure(host, spec) {
 const reading = (sentence) => `How to read: ${sentence}`;
 
 function tools(spec, plot) {
-  const picture = (format) => async () => {
-    const { width, height } = plot.getBoundingClientRect();
-    const scale = format === "png" ? 2 : 1;
-    download(`${spec.id}.${format}`, await Plotly.toImage(plot, { format, width, height, scale }));
-  };
+  const picture = (format) => () => savePicture(spec, plot, format);
   const data = () => {
     const { columns, rows } = spec.table();
     const url = URL.createObjectURL(new Blob([csv(columns, rows)], { type: "text/csv" }));

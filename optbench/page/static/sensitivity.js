@@ -53,6 +53,7 @@ function sensitivityFigure(data, facts) {
       "decades of learning rates within twice the least cost. Dotted: where gradient descent, or " +
       "heavy ball, turns unstable on a quadratic, if L is known.",
     depends: ["optimizers", "problem"],
+    legend: shownOptimizers(facts),
     controls: (bar, redraw) =>
       bar.append(
         problemMenu(facts),

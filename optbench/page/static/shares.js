@@ -111,7 +111,8 @@ function shareFigure(costs, spec) {
     );
     return { columns: ["optimizer", "x", "share"], rows };
   }
-  return { depends: ["optimizers", "problems", "target", "unit"], draw, table, ...spec };
+  const legend = shownOptimizers(costs.facts);
+  return { depends: ["optimizers", "problems", "target", "unit"], draw, table, legend, ...spec };
 }
 
 const curvesOf = (field, compute) =>
@@ -195,6 +196,8 @@ function pairwiseFigure(costs) {
     title: "Pairwise profiles",
     depends: ["optimizers", "problems", "target", "unit", "reference"],
     others: () => [selection.reference],
+    legend: () =>
+      shownOptimizers(costs.facts)().filter(({ label: other }) => other !== label()),
     read:
       "the share of problems that an optimizer solves within a ratio of the cost of the " +
       "reference; left of the dotted line it is cheaper, and over one half at that line it is " +

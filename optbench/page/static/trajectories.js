@@ -35,6 +35,7 @@ function addTrajectories(host, views, facts) {
       "minimizer, crosses are saddles. The loss along the same paths has a vertical line at that " +
       "cost; what lies on its lower edge is 0 to rounding.",
     depends: ["problem", "optimizers"],
+    legend: shownOptimizers(facts),
     controls: (bar, again) => {
       controls = trajectoryControls(bar, { tuning, views, facts, again });
       bar.after(player.bar);

@@ -59,6 +59,7 @@ function tunabilityFigure(data, facts) {
       "cost of the best of k trials over that of the best trial of all optimizers shown, " +
       "geometric mean over problems; a trial that fails counts as ten budgets.",
     depends: ["optimizers", "problems"],
+    legend: shownOptimizers(facts),
     draw() {
       const { curves, solved, left } = tunabilityCurves(data, facts);
       if (!curves.size) return { empty: "No optimizer shown has run on all problems solved." };
