@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import NullFormatter, SymmetricalLogLocator
 
 from optbench.figures import style
 from optbench.figures.lines import marked
@@ -304,7 +304,9 @@ def _scale(axes: Axes, panel: Panel, heights: np.ndarray) -> None:
         largest = float(np.abs(heights).max(initial=0.0)) or 1.0
         linear = 10.0 ** (np.floor(np.log10(max(largest, LOWEST))) - LINEAR_DECADES)
         axes.set_yscale("symlog", linthresh=linear)
-        axes.yaxis.get_major_locator().set_params(numticks=MOST_TICKS)
+        ticks = SymmetricalLogLocator(base=10, linthresh=linear)
+        ticks.set_params(numticks=MOST_TICKS)
+        axes.yaxis.set_major_locator(ticks)
         low, high = heights.min(initial=-linear), heights.max(initial=linear)
         axes.set_ylim(low * MARGIN, high * MARGIN)
     elif panel.scale == "log":
