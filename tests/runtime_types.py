@@ -75,18 +75,12 @@ class _Finder(importlib.abc.MetaPathFinder):
 
 
 class _Loader(SourceFileLoader):
-    def path_stats(self, path: str) -> Any:
-        raise OSError("no bytecode is kept of a checked module, nor is what is kept of it taken")
-
-    def source_to_code(self, data: Any, path: str, *, _optimize: int = -1) -> Any:  # type: ignore[override]
-        tree = _Decorating().visit(ast.parse(data, path))
-        return compile(ast.fix_missing_locations(tree), path, "exec", optimize=_optimize)
-
     def exec_module(self, module: ModuleType) -> None:
-        with open(self.path, "rb") as file:
-            unknown = _names_of_types_alone(ast.parse(file.read()))
-        vars(module).update({DECORATOR: checked, UNKNOWN: unknown})
-        super().exec_module(module)
+        """Run a module from its source: no bytecode holds what is checked."""
+        tree = ast.parse(self.get_data(self.path), self.path)
+        vars(module).update({DECORATOR: checked, UNKNOWN: _names_of_types_alone(tree)})
+        decorated = ast.fix_missing_locations(_Decorating().visit(tree))
+        exec(compile(decorated, self.path, "exec", dont_inherit=True), vars(module))
 
 
 class _Decorating(ast.NodeTransformer):

@@ -402,6 +402,8 @@ KEY_OF = """(name) => optbench.figures.find((figure) => figure.id === name).lege
 
 def test_figures_are_saved_as_what_is_drawn(page: Page):
     drawn(page)
+    with_key = {name for name in figures(page) if page.evaluate(KEY_OF, name)}
+    assert with_key >= {"trajectories", "convergence", "profile", "ecdf", "sensitivity"}
     for name in figures(page):
         box = page.locator(f"[data-figure='{name}']")
         size = box.locator(".plot").bounding_box()
