@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import dataclasses
 import importlib.abc
-import importlib.machinery
 import re
 import sys
 from collections.abc import Sequence

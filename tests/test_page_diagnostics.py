@@ -158,8 +158,9 @@ def page(results, chromium: Browser, tmp_path_factory) -> Iterator[Page]:
 
 def drawn(page: Page, kind: str) -> list[dict]:
     menu_of(page, "measured", "diagnostics").select_option(kind)
-    page.evaluate("optbench.drawAll()")  # whether it has come in sight yet or not
+    page.evaluate("document.getElementById('figure-diagnostics').scrollIntoView()")
     page.wait_for_selector("#figure-diagnostics .trace", state="attached")
+    page.evaluate("optbench.settled()")
     return page.evaluate(
         "document.getElementById('figure-diagnostics').data"
         ".map(({x, y, meta, yaxis, text}) => ({x: [...x], y: [...y], yaxis, text, ...meta}))"

@@ -27,6 +27,7 @@ from optbench.errors import first_line
 from optbench.method import Method, make_method
 from optbench.oracle import Calls, Oracle
 from optbench.problem import Params, Problem
+from optbench.program import precision
 
 TOLERANCE = 1e-9  # relative, float64: rounding, amplified over a few steps
 TOLERANCE_FLOAT32 = 1e-3
@@ -137,8 +138,7 @@ def _change(before: dict[str, Any], after: dict[str, Any]) -> str:
 
 
 def _jit(subject: Subject) -> Check:
-    compiled = subject.run(subject.make_problem(), subject.start)
-    return _agree(compiled, subject.eager[0], f"{STEPS} steps, compiled and not")
+    return _agree(subject.plain, subject.eager[0], f"{STEPS} steps, compiled and not")
 
 
 def _calls(subject: Subject) -> Check:
@@ -189,8 +189,7 @@ def _nesting(subject: Subject) -> Check:
 
     if subject.built.by_array:
         return _agree(run(_NESTED), run(_LISTED), "nested and listed params")
-    flat = subject.run(subject.make_problem(), subject.start)
-    return _agree(run(_NESTED), flat, "nested and flat params")
+    return _agree(run(_NESTED), subject.plain, "nested and flat params")
 
 
 def _stationary(subject: Subject) -> Check:
@@ -201,12 +200,11 @@ def _stationary(subject: Subject) -> Check:
 
 def _precisions(subject: Subject) -> Check:
     given = subject.make_problem(), subject.start, subject.values
-    with jax.enable_x64(False):  # as a study in float32 runs
+    with precision("float32"):  # as a study runs
         single = subject.compiled(*trees.cast(given, "float32"), STEPS).params
     if single.dtype != jnp.float32:
         return Check("", False, f"float32 params turn {single.dtype}")
-    double = subject.run(subject.make_problem(), subject.start).params
-    difference = _difference(single, double)
+    difference = _difference(single, subject.plain.params)
     return at_most("", difference, TOLERANCE_FLOAT32, f"{STEPS} steps in float32 and float64")
 
 
@@ -216,8 +214,7 @@ def _translation(subject: Subject) -> Check:
     shift = _SHIFT.reshape(subject.start.shape)
     moved = subject.run(subject.make_problem(shift=_SHIFT), subject.start + shift)
     back = moved._replace(params=moved.params - jnp.asarray(shift))
-    still = subject.run(subject.make_problem(), subject.start)
-    return _agree(back, still, "f(x - s) from x_0 + s, and f from x_0")
+    return _agree(back, subject.plain, "f(x - s) from x_0 + s, and f from x_0")
 
 
 def _decrease(subject: Subject) -> Check:

@@ -91,13 +91,18 @@ class Subject:
         """A compiled run at the declared hyperparameters."""
         return self.compiled(problem, params, self.values, num_steps)
 
+    @functools.cached_property
+    def plain(self) -> Outcome:
+        """The compiled run in float64 from the flat start."""
+        return self.run(self.make_problem(), self.start)
+
     def run_eagerly(
-        self, params: Params, bend: float = 1.0, num_steps: int = STEPS
+        self, bend: float = 1.0, num_steps: int = STEPS
     ) -> tuple[Outcome, collections.Counter[str]]:
-        """An operation-by-operation run, and the oracle calls it was seen to make."""
+        """A run operation by operation from the flat start, and the oracle calls it makes."""
         counts: collections.Counter[str] = collections.Counter()
         problem, params, values = jax.tree.map(
-            jnp.asarray, (self.make_problem(bend), params, self.values)
+            jnp.asarray, (self.make_problem(bend), self.start, self.values)
         )
         run = make_loop(self.method, counting(counts))
         with jax.disable_jit():
@@ -106,9 +111,9 @@ class Subject:
     @functools.cached_property
     def eager(self) -> tuple[Outcome, collections.Counter[str]]:
         """The eager run in float64 from the flat start."""
-        return self.run_eagerly(self.start)
+        return self.run_eagerly()
 
     @functools.cached_property
     def sharp(self) -> tuple[Outcome, collections.Counter[str]]:
         """The eager run from the flat start where line searches need several trials."""
-        return self.run_eagerly(self.start, bend=SHARP_BEND, num_steps=SHARP_STEPS)
+        return self.run_eagerly(SHARP_BEND, SHARP_STEPS)

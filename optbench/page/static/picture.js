@@ -42,14 +42,12 @@ function withKey({ data, layout }, optimizers, width) {
     yanchor: "top",
     entrywidth,
     entrywidthmode: "pixels",
-    itemwidth: 30,
   };
   const margin = { ...layout.margin, t: layout.margin.t + added };
-  const height = layout.height + added;
   return {
     figure: {
       data: [...data.map((trace) => ({ ...trace, showlegend: false })), ...lines],
-      layout: { ...layout, width, height, margin, showlegend: true, legend },
+      layout: { ...layout, margin, showlegend: true, legend },
     },
     added,
   };
